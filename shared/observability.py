@@ -1,0 +1,69 @@
+"""Structured logs with trace ids, W3C trace context, and the metrics that all services have."""
+
+import logging
+import re
+import secrets
+import sys
+from contextvars import ContextVar
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+from shared.settings import ServiceSettings
+
+TRACEPARENT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$")
+
+_traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
+
+EVENTS_HANDLED = Counter("intercluster_events_handled_total", "Events by outcome", ["type", "outcome"])
+HANDLER_SECONDS = Histogram("intercluster_handler_seconds", "Time an event's handler took", ["type"])
+JOURNAL_PUBLISHED = Counter("intercluster_journal_published_total", "Journal rows sent to Kafka", ["topic"])
+JOURNAL_UNPUBLISHED = Gauge("intercluster_journal_unpublished", "Journal rows not yet sent")
+JOURNAL_AGE = Gauge("intercluster_journal_oldest_unpublished_seconds", "Age of the oldest unsent journal row")
+PARKED = Gauge("intercluster_parked_events", "Events parked behind a failure of their key")
+DEAD_LETTERS = Gauge("intercluster_dead_letters", "Dead letters not yet redriven")
+JOBS_WAITING = Gauge("intercluster_jobs_waiting", "Jobs in the durable queue")
+REQUEST_SECONDS = Histogram("intercluster_http_seconds", "Time of HTTP requests", ["method", "route", "status"])
+
+
+def current_traceparent() -> str | None:
+    """Return the W3C trace context of what is being done now."""
+    return _traceparent.get()
+
+
+def continue_trace(traceparent: str | None) -> str:
+    """Go on with the caller's trace, with a span of our own, or begin a new one; also binds ``trace_id`` to the logs."""
+    found = TRACEPARENT.match(traceparent or "")
+    trace_id = found.group(1) if found else secrets.token_hex(16)
+    ours = f"00-{trace_id}-{secrets.token_hex(8)}-01"
+    _traceparent.set(ours)
+    structlog.contextvars.bind_contextvars(trace_id=trace_id)
+    return ours
+
+
+def configure_logging(service: str, settings: ServiceSettings) -> None:
+    """Log one JSON object per line to standard error (or coloured text on a terminal)."""
+    renderer: structlog.types.Processor = (
+        structlog.processors.JSONRenderer()
+        if settings.log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    common: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*common, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=common)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
+    for noisy in ("aiokafka", "faststream", "httpx", "httpcore", "uvicorn.access", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    structlog.contextvars.bind_contextvars(service=service)
