@@ -1,0 +1,21 @@
+"""Events between services: journal and relay on the way out, projections and reactions on the way in.
+
+The rules and their reasons are in the README's chapter "How events travel". Nothing else touches Kafka.
+"""
+
+from shared.messaging.events import Event, Handlers, Unprocessable, claim
+from shared.messaging.jobs import Jobs
+from shared.messaging.journal import mark_for_replay, publish, publish_all, raise_epoch, redact
+
+__all__ = [
+    "Event",
+    "Handlers",
+    "Jobs",
+    "Unprocessable",
+    "claim",
+    "mark_for_replay",
+    "publish",
+    "publish_all",
+    "raise_epoch",
+    "redact",
+]

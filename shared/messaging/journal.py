@@ -1,0 +1,85 @@
+"""The journal is the outbox: events are appended in the business transaction and stay for replay, trace and audit."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.clock import now
+from shared.contracts import EventType, Snapshot
+from shared.ids import new_id
+from shared.messaging.tables import dead_letter, journal, parked_event, service_epoch
+from shared.observability import current_traceparent
+
+
+def _row(event_type: EventType[Any], snapshot: Snapshot) -> dict[str, Any]:
+    if not isinstance(snapshot, event_type.body):
+        raise TypeError(f"{event_type.name} carries {event_type.body.__name__}, not {type(snapshot).__name__}")
+    return {
+        "event_id": new_id(),
+        "type": event_type.name,
+        "topic": event_type.topic,
+        "key": str(snapshot.aggregate_id),
+        "epoch": snapshot.version.epoch,
+        "n": snapshot.version.n,
+        "body": snapshot.model_dump(mode="json"),
+        "organisations": list(snapshot.organisations),
+        "traceparent": current_traceparent(),
+        "time": now(),
+    }
+
+
+async def publish(session: AsyncSession, event_type: EventType[Any], snapshot: Snapshot) -> None:
+    """Append one event to the journal, in the caller's transaction.
+
+    The aggregate's row must be locked and its version raised before (``next_version``): versions of a key then
+    become visible in order. A version published twice raises ``IntegrityError``.
+    """
+    await session.execute(sa.insert(journal), [_row(event_type, snapshot)])
+
+
+async def publish_all(session: AsyncSession, events: Iterable[tuple[EventType[Any], Snapshot]]) -> None:
+    """Append many events at once; the same conditions as for :func:`publish`."""
+    rows = [_row(event_type, snapshot) for event_type, snapshot in events]
+    if rows:
+        await session.execute(sa.insert(journal), rows)
+
+
+async def redact(session: AsyncSession, organisation_id: UUID) -> int:
+    """Empty all journal bodies that concern an organisation, and what is parked or dead under its key.
+
+    Called when the organisation is erased, before the events that say so are published. Returns the number of rows.
+    """
+    result = await session.execute(
+        sa.update(journal)
+        .where(journal.c.organisations.contains([organisation_id]), journal.c.redacted_at.is_(None))
+        .values(body=None, redacted_at=sa.func.now())
+        .returning(journal.c.seq)
+    )
+    for table in (parked_event, dead_letter):
+        await session.execute(sa.delete(table).where(table.c.key == str(organisation_id)))
+    return len(result.all())
+
+
+async def mark_for_replay(session: AsyncSession, topic: str | None = None, group: str | None = None) -> int:
+    """Have the relay send the journal again, all of it or one topic, for all services or one. Returns the rows.
+
+    Safe at any time: projections ignore older versions and reactions know their business keys.
+    """
+    statement = (
+        sa.update(journal)
+        .where(journal.c.published_at.is_not(None), journal.c.redacted_at.is_(None))
+        .values(published_at=None, retry_at=None, replay_for=group)
+    )
+    if topic:
+        statement = statement.where(journal.c.topic == topic)
+    result = await session.execute(statement.returning(journal.c.seq))
+    return len(result.all())
+
+
+async def raise_epoch(session: AsyncSession) -> int:
+    """Raise the service's epoch after a restore from backup and return it: what it says now overrides what it said."""
+    statement = sa.update(service_epoch).values(epoch=service_epoch.c.epoch + 1).returning(service_epoch.c.epoch)
+    return int((await session.execute(statement)).scalar_one())
