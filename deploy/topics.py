@@ -5,7 +5,6 @@ broker epoch is created last: where it exists, all topics exist.
 """
 
 import asyncio
-import asyncio
 import os
 import sys
 from dataclasses import dataclass
@@ -71,13 +70,15 @@ def as_data() -> dict[str, Any]:
     }
 
 
-async def ensure_topics(bootstrap: str, replication: int = 1, **security: Any) -> str:
-    """Create what is missing and return the broker epoch (32 hex digits).
+async def ensure_topics(settings: ServiceSettings, replication: int = 1) -> str:
+    """Create what is missing on the broker of ``settings`` and return the broker epoch (32 hex digits).
 
-    ``security`` are aiokafka's own keywords (``security_protocol``, ``ssl_context``, ``sasl_…``).
     Raises :class:`TopicError` with the broker's words when a topic is refused.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="intercluster-topics", **security)
+    # Imported here: FastStream behind it takes a second, which the launcher spends while PostgreSQL starts.
+    from shared.messaging.broker import client_arguments
+
+    admin = AIOKafkaAdminClient(**client_arguments(settings), client_id="intercluster-topics")
     await admin.start()
     try:
         present = set(await admin.list_topics())
@@ -86,8 +87,8 @@ async def ensure_topics(bootstrap: str, replication: int = 1, **security: Any) -
         if missing:
             await _create(admin, missing, replication)
         if epochs:
-            # Two only if two callers raced on an empty broker; all relays take the newest, ids sort by time.
-            return epochs[-1].removeprefix(EPOCH_TOPIC_PREFIX)
+            # Two only if two callers raced on an empty broker; the relays take the first as well.
+            return str(epochs[0]).removeprefix(EPOCH_TOPIC_PREFIX)
         epoch = new_id().hex
         await _create(admin, [Deployed(EPOCH_TOPIC_PREFIX + epoch, 1, {"retention.ms": "-1"})], replication)
         return epoch
@@ -121,7 +122,7 @@ def main() -> None:
         return
     settings = ServiceSettings()
     replication = int(os.environ.get("INTERCLUSTER_KAFKA_REPLICATION", "1"))
-    epoch = asyncio.run(ensure_topics(settings.kafka_bootstrap_servers, replication))
+    epoch = asyncio.run(ensure_topics(settings, replication))
     print(f"{len(TOPICS)} topics are there; broker epoch {epoch}")
 
 

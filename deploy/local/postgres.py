@@ -42,8 +42,8 @@ SETTINGS = {
     "password_encryption": "scram-sha-256",
     "unix_socket_directories": "",
 }
-FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-"""Settings of a server whose data may be lost with the machine: tests."""
+FORGETFUL = {"fsync": "off", "full_page_writes": "off"}
+"""Settings of a server whose data may be lost with the machine, but not with the process: tests kill it."""
 
 
 def binaries() -> Path:
@@ -125,9 +125,10 @@ class Postgres:
         """End the server as a crash would."""
         self.process.kill()
 
-    def sql(self, statement: str, database: str = SUPERUSER) -> str:
-        """Run a statement as superuser; return the unaligned rows. Raises :class:`StartError` with PostgreSQL's words."""
-        return self.run("psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", statement)
+    def sql(self, *statements: str, database: str = SUPERUSER) -> str:
+        """Run statements one by one as superuser; return the bare rows; an error carries PostgreSQL's words."""
+        commands = [word for statement in statements for word in ("-c", statement)]
+        return self.run("psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", database, *commands)
 
     def run(self, program: str, *arguments: str) -> str:
         """Run one of PostgreSQL's client programs (``psql``, ``pg_dump``, ``pg_restore`` …) as superuser."""
@@ -160,15 +161,16 @@ class Postgres:
         if not NAME.fullmatch(name) or not NAME.fullmatch(role):
             raise ValueError(f"not a plain identifier: {name!r} or {role!r}")
         password = self.role_password(role)
+        source = f" TEMPLATE {template} STRATEGY file_copy" if template else ""
         self.sql(
             f"DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN "
-            f"CREATE ROLE {role} LOGIN; END IF; END $$; ALTER ROLE {role} PASSWORD '{password}'"
+            f"CREATE ROLE {role} LOGIN; END IF; END $$",
+            f"ALTER ROLE {role} PASSWORD '{password}'",
+            f"CREATE DATABASE {name} OWNER {role}{source}",
+            f"REVOKE ALL ON DATABASE {name} FROM PUBLIC",
         )
-        source = f" TEMPLATE {template} STRATEGY file_copy" if template else ""
-        self.sql(f"CREATE DATABASE {name} OWNER {role}{source}")
-        self.sql(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
         if template is None:
-            self.sql("; ".join(f"CREATE EXTENSION IF NOT EXISTS {extension}" for extension in extensions), name)
+            self.sql(*(f"CREATE EXTENSION IF NOT EXISTS {each}" for each in extensions), database=name)
         return self.url(name, role)
 
     def drop_database(self, name: str) -> None:

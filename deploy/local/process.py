@@ -104,6 +104,7 @@ class Process:
 
     def start(self) -> None:
         """Start the child; its output is appended to its log."""
+        self.kill()
         self.log.parent.mkdir(parents=True, exist_ok=True)
         guard = ["setpriv", "--pdeathsig", self.death_signal] if shutil.which("setpriv") else []
         with self.log.open("ab") as output:

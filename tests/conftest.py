@@ -1,0 +1,203 @@
+"""Fixtures for all tests: real PostgreSQL, a real broker, a real mailbox, and tokens as the console signs them."""
+
+import asyncio
+import importlib
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from deploy.local.broker import Broker, choose_broker
+from deploy.local.keys import Keys
+from deploy.local.postgres import Postgres
+from deploy.local.process import run_apart
+from deploy.topics import ensure_topics
+from shared.auth import Role, TokenIssuer
+from shared.database import Database
+from shared.ids import new_id
+from shared.settings import ServiceSettings
+from tests.support.mailbox import MailboxProcess
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def kafka_home() -> str | None:
+    """The unpacked Apache Kafka to test on; ``None`` means the embedded broker."""
+    return os.environ.get("KAFKA_HOME") or None
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """One embedded PostgreSQL for the whole run; its data may be lost with the machine."""
+    server = Postgres(tmp_path_factory.mktemp("postgres"), durable=False)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """One broker for the whole run with all topics: Apache Kafka if KAFKA_HOME is set, else the embedded one.
+
+    A test that kills its broker makes its own with ``choose_broker``.
+    """
+    folder = tmp_path_factory.mktemp("broker")
+    started = choose_broker(folder / "data", folder / "broker.log", kafka_home())
+    started.start()
+    settings = ServiceSettings(kafka_bootstrap_servers=started.bootstrap)
+    run_apart(lambda: ensure_topics(settings))
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    """Signing keys of all services, and the set they trust."""
+    made = Keys(tmp_path_factory.mktemp("keys"))
+    made.ensure()
+    return made
+
+
+@pytest.fixture(scope="session")
+def template(postgres: Postgres) -> Callable[[str], str]:
+    """Return a function that gives a service's migrated template database, migrating it at the first call."""
+    from shared.migrations import upgrade
+
+    made: set[str] = set()
+
+    def of(service: str) -> str:
+        name = f"template_{service}"
+        if service not in made:
+            url = postgres.create_database(name, service)
+            run_apart(lambda: asyncio.to_thread(upgrade, service, url))
+            made.add(service)
+        return name
+
+    return of
+
+
+@pytest.fixture
+def database_url(postgres: Postgres, template: Callable[[str], str]) -> Iterator[Callable[[str], str]]:
+    """Return a function that makes a fresh, migrated database of a service and gives its address."""
+    made: list[str] = []
+
+    def fresh(service: str) -> str:
+        name = f"{service}_{new_id().hex[-12:]}"
+        url = postgres.create_database(name, service, template=template(service))
+        made.append(name)
+        return url
+
+    yield fresh
+    for name in made:
+        postgres.drop_database(name)
+
+
+@pytest.fixture
+def settings(database_url: Callable[[str], str], keys: Keys, request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """Return a function that makes a service's settings with a fresh database; keywords override.
+
+    The broker is only started by tests that ask for the fixture ``broker``.
+    """
+
+    def of(service: str, **overrides: Any) -> Any:
+        kind = importlib.import_module(f"services.{service}.settings").Settings
+        values: dict[str, Any] = {
+            "signing_key_file": keys.private(service),
+            "trusted_keys_file": keys.trusted,
+            "database_pool_size": 4,
+        }
+        if "database_url" not in overrides:
+            values["database_url"] = database_url(service)
+        if "broker" in request.fixturenames:
+            running: Broker = request.getfixturevalue("broker")
+            values |= {"kafka_bootstrap_servers": running.bootstrap, "kafka_profile": running.profile}
+        return kind(**(values | overrides))
+
+    return of
+
+
+@pytest.fixture
+async def database(settings: Callable[..., Any]) -> AsyncIterator[Callable[[str], Database]]:
+    """Return a function that opens a fresh, migrated database of a service; closed after the test."""
+    async with AsyncExitStack() as opened:
+
+        def open_fresh(service: str) -> Database:
+            made = Database(settings(service))
+            opened.push_async_callback(made.close)
+            return made
+
+        yield open_fresh
+
+
+@pytest.fixture
+async def context(settings: Callable[..., Any]) -> AsyncIterator[Callable[..., Any]]:
+    """Return a function that makes a service's context (fresh database, signing key, trusted keys)."""
+    from shared.auth import TokenVerifier
+    from shared.client import ServiceClient
+    from shared.context import Context
+
+    async with AsyncExitStack() as opened:
+
+        def of(service: str, **overrides: Any) -> Context:
+            chosen = settings(service, **overrides)
+            issuer = TokenIssuer.from_file(service, chosen.signing_key_file)
+            http = ServiceClient(chosen, issuer)
+            opened.push_async_callback(http.close)
+            database = Database(chosen)
+            opened.push_async_callback(database.close)
+            verifier = TokenVerifier(service, chosen.trusted_keys_file)
+            return Context(service, chosen, database, http, issuer, verifier)
+
+        yield of
+
+
+@pytest.fixture(scope="session")
+def token(keys: Keys) -> Callable[..., str]:
+    """Return a function that signs a person's token as the console does.
+
+    ``token("hub_manager", organisation_id)``; more roles as ``roles=[Role(...)]``; ``actions=["answer:…"]``.
+    """
+    issuer = TokenIssuer.from_file("console", keys.private("console"))
+
+    def sign(
+        role: str | None = None,
+        organisation_id: UUID | None = None,
+        *,
+        person_id: UUID | None = None,
+        roles: tuple[Role, ...] = (),
+        actions: tuple[str, ...] = (),
+    ) -> str:
+        held = (*roles, Role(role, organisation_id)) if role else roles
+        return issuer.person_token(person_id or new_id(), held, actions)
+
+    return sign
+
+
+@pytest.fixture(scope="session")
+def service_token(keys: Keys) -> Callable[[str, str], str]:
+    """Return a function that signs the token with which one service calls another."""
+
+    def sign(caller: str, audience: str) -> str:
+        return TokenIssuer.from_file(caller, keys.private(caller)).service_token(audience)
+
+    return sign
+
+
+@pytest.fixture(scope="session")
+def mailbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailboxProcess]:
+    """One mailbox process for the whole run."""
+    started = MailboxProcess(tmp_path_factory.mktemp("mailbox"))
+    started.start()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def mailbox(mailbox_process: MailboxProcess) -> MailboxProcess:
+    """The mailbox, showing only what arrives from now on."""
+    mailbox_process.forget()
+    return mailbox_process
