@@ -32,14 +32,14 @@ def table_base() -> type[SQLModel]:
     return Base
 
 
-def create_engine(settings: ServiceSettings) -> AsyncEngine:
+def create_engine(settings: ServiceSettings, pool_size: int | None = None) -> AsyncEngine:
     """Open the pool; the server's certificate is verified when a root certificate is set."""
     arguments: dict[str, Any] = {"server_settings": {"jit": "off"}, "timeout": 10}
     if settings.database_ssl_root_certificate:
         arguments["ssl"] = ssl.create_default_context(cafile=str(settings.database_ssl_root_certificate))
     return create_async_engine(
         settings.database_url.get_secret_value(),
-        pool_size=settings.database_pool_size,
+        pool_size=pool_size or settings.database_pool_size,
         max_overflow=settings.database_pool_size,
         pool_pre_ping=True,
         connect_args=arguments,

@@ -38,6 +38,7 @@ __all__ = [
     "forbidden",
     "install_problem_handlers",
     "not_found",
+    "operator_only",
     "require",
     "unauthorised",
     "unprocessable",
@@ -96,6 +97,11 @@ def require(caller: Principal, *roles: str, organisation_id: UUID | None = None)
         if caller.has(role, None if role == "operator" else organisation_id):
             return
     raise forbidden(f"This needs the role {' or '.join(roles)}.")
+
+
+async def operator_only(caller: Caller) -> None:
+    """Let only operators pass (as a dependency of a whole router)."""
+    require(caller, "operator")
 
 
 def check_version(expected: Version, current: Version) -> None:

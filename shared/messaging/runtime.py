@@ -1,0 +1,185 @@
+"""Runs a service's messaging: watches the broker epoch, keeps one consumer on it, relays, retries parked events."""
+
+import asyncio
+import time
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from aiokafka import ConsumerRecord
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import KafkaAckableMessage
+
+from shared.context import Context
+from shared.messaging.broker import EpochLookup, make_broker, make_producer
+from shared.messaging.consumer import Processor
+from shared.messaging.events import Handlers
+from shared.messaging.parked import retry_parked
+from shared.messaging.relay import Relay
+from shared.messaging.tables import dead_letter, job, journal, parked_event
+from shared.observability import DEAD_LETTERS, JOBS_WAITING, JOURNAL_AGE, JOURNAL_UNPUBLISHED, PARKED
+
+log = structlog.get_logger()
+
+WATCH_SECONDS = 1.0
+STUCK_SECONDS = 15.0
+BATCH_RECORDS = 100
+POLL_MS = 20
+
+
+class MessagingRuntime:
+    """The background side of a service. ``consume`` and ``relay`` are switched off for HTTP-only replicas."""
+
+    def __init__(self, context: Context, handlers: Handlers) -> None:
+        self.context = context
+        self.handlers = handlers
+        self.broker_epoch: str | None = None
+        self.processor = Processor(context.name, context.database, handlers)
+        self.relay = Relay(
+            context.name,
+            context.database,
+            lambda: self.broker_epoch,
+            lambda: make_producer(context.settings),
+            context.settings.relay_batch,
+        )
+        self._lookup = EpochLookup(context.settings)
+        self._broker: KafkaBroker | None = None
+        self._subscriber: Any = None
+        self._consumer_epoch: str | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Start watching, relaying and retrying; returns at once, readiness tells when all is well."""
+        loops = (self._watch_forever(), self.relay.run(), self._tend_forever())
+        self._tasks = [asyncio.create_task(each) for each in loops]
+
+    async def stop(self) -> None:
+        """Stop the consumer, finish what the relay has in flight, close; each step bounded."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._stop_consumer()
+        await self.relay.stop()
+        await self._lookup.close()
+
+    # --- the broker epoch and the consumer that belongs to it
+
+    async def _watch_forever(self) -> None:
+        while True:
+            try:
+                self.broker_epoch = await self._lookup.current()
+                if self.handlers.topics and self.broker_epoch and self.broker_epoch != self._consumer_epoch:
+                    await self._restart_consumer(self.broker_epoch)
+            except Exception as error:  # noqa: BLE001 - watching must go on
+                log.warning("consumer will be started again", fault=type(error).__name__, detail=str(error)[:200])
+                await self._stop_consumer()
+            await asyncio.sleep(WATCH_SECONDS if self._consumer_epoch or not self.handlers.topics else 0.2)
+
+    async def _restart_consumer(self, epoch: str) -> None:
+        await self._stop_consumer()
+        broker = make_broker(self.context.settings)
+        # The embedded broker answers a fetch only when its wait is over; Apache Kafka as soon as there is a byte.
+        wait_ms = POLL_MS if self.context.settings.kafka_profile == "embedded" else 500
+        subscriber = subscribe(broker, self.handlers, self.processor, self.group(epoch), epoch, wait_ms)
+        self._broker, self._subscriber = broker, subscriber
+        await self.processor.load_offsets(epoch)
+        await broker.start()
+        self._consumer_epoch = epoch
+        self.processor.last_progress = time.monotonic()
+        log.info("consuming", group=self.group(epoch), topics=self.handlers.topics)
+
+    def group(self, epoch: str) -> str:
+        """The consumer group: named after the broker epoch, so that no position of a lost broker can be carried over."""
+        return f"intercluster.{self.context.name}.{epoch}"
+
+    async def _stop_consumer(self) -> None:
+        broker, self._broker, self._subscriber, self._consumer_epoch = self._broker, None, None, None
+        if broker is not None:
+            try:
+                await asyncio.wait_for(broker.stop(), 10)
+            except Exception as error:  # noqa: BLE001 - aiokafka may hang or raise while stopping (#659, #773)
+                log.warning("consumer did not stop cleanly", fault=type(error).__name__)
+
+    # --- parked events and gauges
+
+    async def _tend_forever(self) -> None:
+        while True:
+            try:
+                while await retry_parked(self.processor):
+                    pass
+                await self._measure()
+            except Exception as error:  # noqa: BLE001 - tending must go on
+                log.warning("tending will go on", fault=type(error).__name__, detail=str(error)[:200])
+            await asyncio.sleep(1.0)
+
+    async def _measure(self) -> None:
+        unpublished = sa.select(
+            sa.func.count(), sa.func.extract("epoch", sa.func.now() - sa.func.min(journal.c.time))
+        ).where(journal.c.published_at.is_(None))
+        async with self.context.database.session() as session:
+            count, age = (await session.execute(unpublished)).one()
+            JOURNAL_UNPUBLISHED.set(count)
+            JOURNAL_AGE.set(float(age or 0.0))
+            for gauge, table in ((PARKED, parked_event), (DEAD_LETTERS, dead_letter), (JOBS_WAITING, job)):
+                gauge.set(await session.scalar(sa.select(sa.func.count()).select_from(table)) or 0)
+
+    # --- readiness
+
+    def faults(self) -> list[str]:
+        """Why messaging is not ready: empty when the consumer is on the present epoch and gets on with its work."""
+        if self.broker_epoch is None:
+            return ["the broker is away or has no topics yet"]
+        if not self.handlers.topics:
+            return []
+        if self._consumer_epoch != self.broker_epoch:
+            return ["the consumer has not started on this broker yet"]
+        consumer = getattr(self._subscriber, "consumer", None)
+        if consumer is None or not consumer.assignment():
+            return ["no partition is assigned"]
+        if self.backlog() and time.monotonic() - self.processor.last_progress > STUCK_SECONDS:
+            return ["there are events but the committed position does not advance"]
+        return []
+
+    def backlog(self) -> int:
+        """Records on the assigned partitions that are not processed yet, as far as the broker told."""
+        consumer = getattr(self._subscriber, "consumer", None)
+        if consumer is None:
+            return 0
+        waiting = 0
+        for partition in consumer.assignment():
+            head = consumer.highwater(partition) or 0
+            waiting += max(0, head - self.processor.offsets.get((partition.topic, partition.partition), 0))
+        return waiting
+
+
+def subscribe(
+    broker: KafkaBroker, handlers: Handlers, processor: Processor, group: str, epoch: str, fetch_wait_ms: int = 500
+) -> Any:
+    """Register the service's one consumer with every policy explicit; the only place that does."""
+    subscriber: Any = broker.subscriber(
+        *handlers.topics,
+        group_id=group,
+        auto_offset_reset="earliest",
+        ack_policy=AckPolicy.NACK_ON_ERROR,
+        batch=True,
+        batch_timeout_ms=POLL_MS,
+        max_records=BATCH_RECORDS,
+        session_timeout_ms=10_000,
+        heartbeat_interval_ms=1_000,
+        fetch_max_wait_ms=fetch_wait_ms,
+        fetch_min_bytes=1,
+    )
+
+    async def parse(records: tuple[ConsumerRecord, ...], *_original: Any) -> KafkaAckableMessage:
+        # FastStream's own parser raises on header bytes that are no UTF-8, which would loop for ever.
+        return KafkaAckableMessage(body=b"", headers={}, raw_message=records, consumer=subscriber.consumer)
+
+    async def decode(message: KafkaAckableMessage, *_original: Any) -> Any:
+        return message.raw_message
+
+    @subscriber(parser=parse, decoder=decode)
+    async def consume(records: tuple[ConsumerRecord, ...]) -> None:
+        await processor.process_batch(records, epoch)
+
+    return subscriber

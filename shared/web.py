@@ -1,0 +1,104 @@
+"""What every service serves besides its own routes: health, metrics, documentation of its API and streams."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from fastapi.staticfiles import StaticFiles
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from swagger_ui_bundle import swagger_ui_path
+
+from shared.asyncapi import document
+from shared.messaging.events import Handlers
+from shared.observability import REQUEST_SECONDS, continue_trace
+from shared.problems import Problem
+from shared.http import problem_response
+
+log = structlog.get_logger()
+
+MAX_BODY_BYTES = 60_000_000
+"""No request body may be larger; routes set lower limits of their own."""
+
+
+def add_middleware(app: FastAPI) -> None:
+    """Trace context, request metrics, a bound on bodies, and no exception that is not a problem document."""
+
+    @app.middleware("http")
+    async def around(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(service=app.state.context.name)
+        continue_trace(request.headers.get("traceparent"))
+        started = time.perf_counter()
+        length = request.headers.get("content-length", "0")
+        if length.isdigit() and int(length) > MAX_BODY_BYTES:
+            response: Response = problem_response(Problem(413, "too-large", "The request is too large."))
+        else:
+            try:
+                response = await call_next(request)
+            except Exception as error:  # noqa: BLE001 - the last line: log it, tell nothing of it
+                log.exception("request failed", path=request.url.path, fault=type(error).__name__)
+                response = problem_response(
+                    Problem(500, "internal-error", "This is our fault; it has been logged.")
+                )
+        route = getattr(request.scope.get("route"), "path", "none")
+        REQUEST_SECONDS.labels(request.method, route, response.status_code).observe(time.perf_counter() - started)
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
+def add_health(app: FastAPI) -> None:
+    """``/health/live``: the process answers. ``/health/ready``: database, broker epoch and consumer are as they must be."""
+
+    async def faults() -> list[str]:
+        found: list[str] = []
+        try:
+            await app.state.context.database.ping()
+        except Exception:  # noqa: BLE001 - whatever it is, the database does not answer
+            found.append("the database does not answer")
+        found += app.state.messaging.faults()
+        extra = getattr(app.state.context.state, "faults", None)
+        if extra:
+            found += extra()
+        if getattr(app.state, "stopping", False):
+            found.append("stopping")
+        return found
+
+    app.state.faults = faults
+
+    @app.get("/health/live", tags=["health"])
+    async def live() -> dict[str, str]:
+        return {"status": "live"}
+
+    @app.get("/health/ready", tags=["health"])
+    async def ready() -> JSONResponse:
+        found = await faults()
+        return JSONResponse({"status": "not ready" if found else "ready", "faults": found}, 503 if found else 200)
+
+    @app.get("/metrics", tags=["health"])
+    async def metrics() -> PlainTextResponse:
+        return PlainTextResponse(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def add_documents(app: FastAPI, service: str, handlers: Handlers) -> None:
+    """``/docs`` (OpenAPI) and ``/asyncapi`` (streams), both without any foreign host."""
+    app.openapi_version = "3.0.3"  # the newest the packaged Swagger UI can draw
+    app.mount("/docs/static", StaticFiles(directory=swagger_ui_path), "docs")
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title=app.title,
+            swagger_js_url="/docs/static/swagger-ui-bundle.js",
+            swagger_css_url="/docs/static/swagger-ui.css",
+            swagger_favicon_url="/docs/static/favicon-32x32.png",
+        )
+
+    @app.get("/asyncapi", tags=["documentation"])
+    async def asyncapi() -> dict[str, Any]:
+        return document(service, handlers)
