@@ -18,11 +18,10 @@ from typing import Any
 
 from deploy.local.seed import classify, people
 from deploy.local.seed.naming import display, share, slug
-from deploy.local.seed.offers import alike, shorten
+from deploy.local.seed.offers import shorten
 
 HERE = Path(__file__).parent
 Record = dict[str, Any]
-PARTNER_OFFER = 200  # characters: a partner is taken only if its project's text has so much left after the coordinator's offer
 
 ISO = {
     "Austria": "AT", "Belgium": "BE", "Bulgaria": "BG", "Croatia": "HR", "Cyprus": "CY", "Czech Republic": "CZ", "Denmark": "DK",
@@ -92,44 +91,39 @@ def platform_records() -> list[Record]:
 
 
 def sme_records(projects: list[Record], corrections: dict[str, Record]) -> list[Record]:
-    """One record per firm: the coordinator's offer is its project's text, a partner's what that leaves unsaid.
-
-    ``corrections`` drops, places or renames single firms.
-    """
-    sectors, tags = (classify.load(HERE / "authored" / name) for name in ("sectors.csv", "tags.csv"))
+    """One record per firm chosen in ``firms.csv``; two projects of a firm make one record, with the offer of the fuller text."""
+    by_id = {project["project_id"]: project for project in projects}
+    rows = sorted(read_table("firms.csv"), key=lambda r: (by_id[r["project"]]["start"], r["project"], r["partner"]))
+    tags = classify.load(HERE / "authored" / "tags.csv")
     firms: dict[tuple[str, str], Record] = {}
     words: dict[tuple[str, str], str] = defaultdict(str)
-    for project in projects:
-        offer = shorten(project["title"], project["acronym"], project["description"])
-        for number, partner in enumerate(project["partners"], start=1):
-            supplied_id = f"cordis-{project['project_id']}-{number}"
-            correction = corrections.get(supplied_id, {})
-            if correction.get("action") == "drop":
-                continue
-            if number > 1:
-                offer = shorten(project["title"], project["acronym"], project["description"], without=offer)
-                if len(offer) < PARTNER_OFFER:
-                    break
-            key = (slug(partner["name"]), partner["country"])
-            if key not in firms:
-                name = correction.get("name") or display(partner["name"])
-                source = f"CORDIS project {project['project_id']} ({project['acronym']}); needs, contacts and membership illustrative"
-                firms[key] = empty(supplied_id, correction.get("kind") or "sme", name, ISO[partner["country"]], source)
-                firms[key].update(region=correction.get("region") or None, city=correction.get("city") or None)
-            words[key] += f" {project['title']}. {project['description']} {firms[key]['name']}"
-            offers = firms[key]["offers"]
-            # A second project of the same firm is most often the same product one phase later: keep the fuller text of the two.
-            twin = next((known for known in offers if alike(known["text"], offer) > 0.3), None)
-            if twin is None:
-                offers.append({"text": offer, "language": "en", "illustrative": False})
-            elif len(offer) > len(twin["text"]):
-                twin["text"] = offer
+    for row in rows:
+        project, supplied_id = by_id[row["project"]], f"cordis-{row['project']}-{row['partner']}"
+        partner, correction = project["partners"][int(row["partner"]) - 1], corrections.get(supplied_id, {})
+        if correction.get("action") == "drop":
+            continue
+        key = (slug(partner["name"]), partner["country"])
+        if key not in firms:
+            name = correction.get("name") or display(partner["name"])
+            source = f"CORDIS project {row['project']} ({project['acronym']}); needs, contacts and membership illustrative"
+            firms[key] = empty(supplied_id, correction.get("kind") or "sme", name, ISO[partner["country"]], source)
+            firms[key].update(region=correction.get("region") or None, city=correction.get("city") or None)
+        words[key] += f" {project['title']}. {project['description']} {firms[key]['name']}"
+        firms[key]["sectors"] = list(dict.fromkeys([*firms[key]["sectors"], *row["sectors"].split("|")]))
+        if row["sentences"] != "-":
+            text = shorten(project["title"], project["description"], [int(n) for n in row["sentences"].split()])
+            firms[key]["offers"] = [{"text": text, "language": "en", "illustrative": False}]
     for key, firm in firms.items():
-        firm["sectors"] = classify.best(sectors, words[key], at_most=3, at_least=1.6, within=0.5)
-        firm["tags"] = classify.best(tags, words[key], at_most=5, at_least=2.0, within=0.4)
-        if "low-carbon" not in firm["tags"] and classify.best(tags, words[key], 20, 2.0, 0.0).count("low-carbon"):
-            firm["tags"].append("low-carbon")
-    return list(firms.values())
+        firm["tags"] = tags_of(words[key], tags)
+    return [firm for firm in firms.values() if firm["offers"]]
+
+
+def tags_of(text: str, tags: list[classify.Rule]) -> list[str]:
+    """The few strongest themes of a text; ``low-carbon`` whenever the text says so."""
+    chosen = classify.best(tags, text, at_most=5, at_least=2.0, within=0.4) or classify.best(tags, text, 1, 1.0)
+    if "low-carbon" not in chosen and "low-carbon" in classify.best(tags, text, at_most=99, at_least=2.0, within=0.0):
+        chosen.append("low-carbon")
+    return chosen
 
 
 def join_clusters(firms: Iterable[Record], clusters: Iterable[Record]) -> None:

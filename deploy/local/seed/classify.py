@@ -1,4 +1,4 @@
-"""Sectors (NACE Rev. 2.1) and tags from the words of a text, by two keyword tables that anyone can read and correct."""
+"""Tags from the words of a text, by a keyword table that anyone can read and correct."""
 
 import csv
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Rule:
-    """``label`` is a NACE code or a tag; a keyword counts ``weight`` once per mention, but at most twice per text."""
+    """``label`` is a tag; a keyword counts ``weight`` once per mention, but at most twice per text."""
 
     label: str
     weight: float
