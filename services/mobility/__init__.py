@@ -1,0 +1,1 @@
+"""Mobility: visits with four approvals, programmes with rules as data, vouchers on an append-only ledger."""

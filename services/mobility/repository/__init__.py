@@ -1,0 +1,1 @@
+"""All SQL of the mobility service, one module per table family."""
