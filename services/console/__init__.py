@@ -1,0 +1,1 @@
+"""The web UI for all kinds of people: server-rendered pages, sessions and sign-in."""
