@@ -27,7 +27,7 @@ class Rendered:
 def _environment(markup: bool) -> Environment:
     return Environment(
         loader=PackageLoader(__package__, "templates"),
-        autoescape=markup,
+        autoescape=markup,  # noqa: S701 - off for the plain-text part only
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -39,7 +39,12 @@ def render(page: Page, reader: Reader) -> Rendered:
     """Render a page for its reader. Raises on a missing text or value: a mail with a hole is never sent."""
     texts = reader.texts
     subject = _subject(page, texts)
-    values = {"page": page, "name": clean(reader.name), "organisation": page.values.get("organisation", ""), "subject": subject}
+    values = {
+        "page": page,
+        "name": clean(reader.name),
+        "organisation": page.values.get("organisation", ""),
+        "subject": subject,
+    }
     markup = Texts(texts.language, markup=True)
     mjml = _environment(True).get_template(f"{page.template}.mjml").render(t=markup, **values)
     text = _environment(False).get_template(f"{page.template}.txt").render(t=texts, **values)

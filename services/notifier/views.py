@@ -108,9 +108,7 @@ def suggested(reader: Reader, facts: SuggestionFacts, interested_url: str, not_i
     """Show one suggestion from the reader's side."""
     texts = reader.texts
     quotes = tuple(
-        quote
-        for evidence in facts.evidence[:SHOWN_EVIDENCE]
-        for quote in _quotes(texts, reader.reads, facts, evidence)
+        quote for evidence in facts.evidence[:SHOWN_EVIDENCE] for quote in _quotes(texts, reader.reads, facts, evidence)
     )
     return Suggested(
         partner=clean(facts.partner.name),
@@ -154,7 +152,13 @@ def visit_page(reader: Reader, visit: VisitSnapshot, verb: str, visitor: Named, 
 
 
 def voucher_page(
-    reader: Reader, voucher: VoucherSnapshot, verb: str, beneficiary: Named, funder: Named, programme: str | None, url: str
+    reader: Reader,
+    voucher: VoucherSnapshot,
+    verb: str,
+    beneficiary: Named,
+    funder: Named,
+    programme: str | None,
+    url: str,
 ) -> Page:
     """Show a step of a voucher (``verb``: the state it has just reached). Its code is never mailed."""
     texts = reader.texts
@@ -186,7 +190,13 @@ def connection_page(reader: Reader, partner: Named, contacts: tuple[Contact, ...
 
 
 def suggestions_page(
-    reader: Reader, suggestions: tuple[Suggested, ...], *, why: str, console_url: str, unsubscribe_url: str, source: str | None
+    reader: Reader,
+    suggestions: tuple[Suggested, ...],
+    *,
+    why: str,
+    console_url: str,
+    unsubscribe_url: str,
+    source: str | None,
 ) -> Page:
     """Show a bundle of suggestions; the first one, the best, gives the mail its subject."""
     first = suggestions[0]

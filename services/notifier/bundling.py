@@ -1,0 +1,56 @@
+"""When suggestions waiting for one person become a mail: settling, weekly cap, delivery hour. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Settling:
+    """How long to wait for the rest of a round before a bundle is closed.
+
+    A round of matching sends a person's suggestions within milliseconds of each other, so ``quiet`` is short. While
+    suggestions for more than ``crowd`` people wait at once, an import is running and the next round will bring more:
+    then ``crowd_quiet`` holds. Nobody waits longer than ``longest``.
+    """
+
+    quiet: timedelta = timedelta(milliseconds=150)
+    crowd: int = 25
+    crowd_quiet: timedelta = timedelta(seconds=2)
+    longest: timedelta = timedelta(seconds=5)
+
+    def settled(self, oldest: datetime, newest: datetime, people_waiting: int, now: datetime) -> bool:
+        """Whether a person's bundle is complete; ``oldest`` and ``newest``: when her waiting suggestions came in."""
+        quiet = self.crowd_quiet if people_waiting > self.crowd else self.quiet
+        return now - newest >= quiet or now - oldest >= self.longest
+
+
+def next_under_cap(sent: Sequence[datetime], cap: int, now: datetime) -> datetime | None:
+    """Return the first moment from ``now`` on at which one more mail keeps every 7 days at ``cap`` or fewer.
+
+    ``sent``: when earlier suggestion mails were made, in any order. ``None``: never, the cap is 0.
+    """
+    if cap < 1:
+        return None
+    latest = sorted(sent)[-cap:]
+    return now if len(latest) < cap else max(now, latest[0] + WEEK)
+
+
+def next_delivery_hour(now: datetime, hour: int | None, time_zone: str) -> datetime:
+    """Return the first moment from ``now`` on that lies in that hour (0…23) of the person's own day.
+
+    ``None``: any time will do. On the day a clock change skips the hour, the hour after it counts.
+    """
+    if hour is None:
+        return now
+    zone = ZoneInfo(time_zone)
+    local = now.astimezone(zone)
+    if local.hour == hour:
+        return now
+    start = local.replace(hour=hour, minute=0, second=0, microsecond=0, fold=0)
+    if start <= local:
+        start += timedelta(days=1)
+    return start.astimezone(now.tzinfo)
