@@ -1,5 +1,6 @@
 """Connections to Kafka with pinned settings, and the broker epoch."""
 
+import logging
 import ssl
 from typing import Any
 
@@ -76,7 +77,7 @@ def make_broker(settings: ServiceSettings) -> KafkaBroker:
         allow_auto_create_topics=False,
         apply_types=False,
         graceful_timeout=10.0,
-        logger=None,
+        logger=logging.getLogger("faststream"),
     )
 
 

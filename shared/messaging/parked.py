@@ -7,7 +7,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 import structlog
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.messaging.consumer import Processor, database_is_away
@@ -33,7 +33,7 @@ async def retry_parked(processor: Processor) -> int:
     """Retry the oldest parked event of every key whose pause is over; return how many worked."""
     heads = (
         sa.select(parked_event.c.id, parked_event.c.next_attempt_at)
-        .distinct(parked_event.c.topic, parked_event.c.key)
+        .ext(distinct_on(parked_event.c.topic, parked_event.c.key))
         .order_by(parked_event.c.topic, parked_event.c.key, parked_event.c.id)
         .subquery()
     )

@@ -164,7 +164,7 @@ class Relay:
                 )
             statement = insert(broker_state).values(broker_epoch=epoch)
             await session.execute(
-                statement.on_conflict_do_update(index_elements=["only"], set_={"broker_epoch": epoch})
+                statement.on_conflict_do_update(index_elements=["single"], set_={"broker_epoch": epoch})
             )
         await self._drop_producer()
 

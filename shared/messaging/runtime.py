@@ -171,11 +171,11 @@ def subscribe(
         fetch_min_bytes=1,
     )
 
-    async def parse(records: tuple[ConsumerRecord, ...], *_original: Any) -> KafkaAckableMessage:
+    async def parse(records: tuple[ConsumerRecord, ...]) -> KafkaAckableMessage:
         # FastStream's own parser raises on header bytes that are no UTF-8, which would loop for ever.
         return KafkaAckableMessage(body=b"", headers={}, raw_message=records, consumer=subscriber.consumer)
 
-    async def decode(message: KafkaAckableMessage, *_original: Any) -> Any:
+    async def decode(message: KafkaAckableMessage) -> Any:
         return message.raw_message
 
     @subscriber(parser=parse, decoder=decode)

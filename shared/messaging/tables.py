@@ -12,17 +12,17 @@ _now = sa.func.now()
 service_epoch = sa.Table(
     "service_epoch",
     metadata,
-    sa.Column("only", sa.Boolean, primary_key=True, server_default=sa.true()),
+    sa.Column("single", sa.Boolean, primary_key=True, server_default=sa.true()),
     sa.Column("epoch", sa.Integer, nullable=False),
-    sa.CheckConstraint("only", name="service_epoch_has_one_row"),
+    sa.CheckConstraint("single", name="service_epoch_has_one_row"),
 )
 
 broker_state = sa.Table(
     "broker_state",
     metadata,
-    sa.Column("only", sa.Boolean, primary_key=True, server_default=sa.true()),
+    sa.Column("single", sa.Boolean, primary_key=True, server_default=sa.true()),
     sa.Column("broker_epoch", sa.Text, nullable=False),
-    sa.CheckConstraint("only", name="broker_state_has_one_row"),
+    sa.CheckConstraint("single", name="broker_state_has_one_row"),
 )
 
 journal = sa.Table(
