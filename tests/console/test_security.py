@@ -1,0 +1,172 @@
+"""What every page of the console must do: guard, headers, escaping, no redirect to elsewhere."""
+
+from typing import Any
+
+import pytest
+from fastapi.routing import APIRoute
+
+from services.console.endpoints import ROUTERS
+from services.console.web import CONTENT_SECURITY_POLICY, OneClickPage, Page
+from shared.ids import new_id
+from tests.console.conftest import Console
+
+EVIL = '<script>alert(1)</script><img src=x onerror="alert(1)">'
+ID = "00000000-0000-7000-8000-000000000001"
+
+
+def routes(*methods: str) -> list[APIRoute]:
+    """All routes of the web UI that know one of the methods."""
+    found = [each for router in ROUTERS for each in router.routes if isinstance(each, APIRoute)]
+    return [each for each in found if each.methods & set(methods)]
+
+
+def address(route: APIRoute) -> str:
+    """A request path for a route, with made-up parameters."""
+    path = route.path
+    for name in route.param_convertors:
+        path = path.replace(f"{{{name}}}", ID)
+    return path
+
+
+def test_every_route_is_guarded_by_the_page_class() -> None:
+    for route in routes("GET", "POST", "PUT", "PATCH", "DELETE"):
+        assert isinstance(route, Page), route.path
+
+
+def test_only_the_one_click_unsubscribe_is_exempt_from_the_origin_check() -> None:
+    assert [each.path for each in routes("POST") if isinstance(each, OneClickPage)] == ["/unsubscribe/{token}"]
+
+
+def test_unsafe_methods_are_posts_only_and_no_address_answers_both_by_one_handler() -> None:
+    """A GET can then never reach a handler that mutates."""
+    for route in routes("POST", "PUT", "PATCH", "DELETE"):
+        assert route.methods == {"POST"}, route.path
+
+
+@pytest.mark.parametrize("route", [r for r in routes("POST") if not isinstance(r, OneClickPage)], ids=lambda r: r.path)
+@pytest.mark.parametrize(
+    "headers",
+    [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "", "Origin": "https://evil.example"}],
+    ids=["sec-fetch-site", "origin"],
+)
+async def test_a_foreign_page_can_make_nobodys_browser_act(
+    console: Console, route: APIRoute, headers: dict[str, str]
+) -> None:
+    anna = console.person(("sme_contact", new_id()), ("operator", None))
+    async with console.browser() as browser:
+        await console.sign_in(browser, anna)
+        console.sisters.calls.clear()
+        answer = await browser.post(address(route), headers=headers, data={"email": anna.email})
+    assert answer.status_code == 403
+    assert "did not come from a page of this site" in answer.text
+    assert not console.sisters.asked(method="POST")
+
+
+async def test_a_program_with_a_cookie_says_so_by_a_header_no_foreign_page_can_set(console: Console) -> None:
+    async with console.browser() as browser:
+        await console.sign_in(browser, console.person(("sme_contact", new_id())))
+        cookies = dict(browser.cookies)
+    async with console.browser(cookies=cookies) as program:
+        del program.headers["sec-fetch-site"]
+        assert (await program.post("/token")).status_code == 403
+        assert (await program.post("/token", headers={"X-Requested-With": "demo"})).status_code == 200
+
+
+@pytest.mark.parametrize("route", routes("GET"), ids=lambda r: r.path)
+async def test_every_page_has_the_policy_and_no_inline_script_or_style(console: Console, route: APIRoute) -> None:
+    everything = [(role, new_id()) for role in ("sme_contact", "hub_manager", "voucher_administrator", "auditor")]
+    async with console.browser() as browser:
+        await console.sign_in(browser, console.person(*everything, ("operator", None)))
+        answer = await browser.get(address(route), headers={"HX-Request": "false"}, timeout=5)
+    assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "same-origin"
+    if answer.headers.get("content-type", "").startswith("text/html"):
+        assert " style=" not in answer.text
+        assert " on" + "click=" not in answer.text
+        assert "<script>" not in answer.text
+        assert "<style" not in answer.text
+        assert answer.headers["cache-control"] == "no-store"
+
+
+def test_the_policy_allows_neither_eval_nor_inline_nor_foreign_hosts() -> None:
+    assert "unsafe" not in CONTENT_SECURITY_POLICY
+    assert "http" not in CONTENT_SECURITY_POLICY
+    assert "default-src 'none'" in CONTENT_SECURITY_POLICY
+
+
+async def test_html_in_an_organisations_name_is_shown_as_text(console: Console) -> None:
+    line = {"id": ID, "kind": "sme", "name": EVIL, "country": "AT", "city": EVIL, "offers": 1, "needs": 0}
+    console.sisters.on("profiles", "GET", "/organisations", {"items": [line], "next_cursor": None})
+    async with console.browser() as browser:
+        await console.sign_in(browser, console.person(("sme_contact", new_id())))
+        shown = await browser.get("/organisations", params={"q": EVIL})
+    assert shown.status_code == 200
+    assert "<script>alert" not in shown.text
+    assert "<img src=x" not in shown.text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in shown.text
+
+
+@pytest.mark.parametrize("website", ["javascript:alert(1)", "data:text/html,<script>alert(1)</script>"])
+async def test_a_website_that_is_a_script_is_no_link(console: Console, website: str) -> None:
+    profile: dict[str, Any] = {
+        "id": ID,
+        "version": "1.1",
+        "kind": "sme",
+        "name": EVIL,
+        "country": "AT",
+        "website": website,
+        "updated_at": "2026-11-01T08:00:00Z",
+        "statements": [{"id": ID, "role": "offer", "text": EVIL, "language": "en"}],
+    }
+    console.sisters.on("profiles", "GET", f"/organisations/{ID}", profile)
+    async with console.browser() as browser:
+        await console.sign_in(browser, console.person(("sme_contact", new_id())))
+        shown = await browser.get(f"/organisations/{ID}")
+    assert shown.status_code == 200
+    assert f'href="{website[:10]}' not in shown.text
+    assert "<script>alert" not in shown.text
+
+
+@pytest.mark.parametrize("target", ["//evil.example", "https://evil.example", "/\\evil.example"])
+async def test_no_sign_in_leads_to_another_site(console: Console, target: str) -> None:
+    anna = console.person(("sme_contact", new_id()))
+    async with console.browser() as browser:
+        form = await browser.get("/sign-in", params={"next": target})
+        assert "evil" not in form.text
+        signed = await browser.post(await console.link_for(anna, target))
+        assert signed.headers["location"] == "/"
+        again = await browser.get("/sign-in", params={"next": target})
+        assert again.headers["location"] == "/"
+
+
+async def test_an_unknown_address_is_a_friendly_page(console: Console) -> None:
+    async with console.browser() as browser:
+        answer = await browser.get("/no/such/page")
+    assert answer.status_code == 404
+    assert "There is no such page" in answer.text
+    assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+
+
+async def test_a_program_gets_problems_as_documents(console: Console) -> None:
+    async with console.browser(headers={"Accept": "application/json"}) as program:
+        missing = await program.get("/no/such/page")
+        refused = await program.get("/organisations")
+    assert missing.headers["content-type"] == "application/problem+json"
+    assert (refused.status_code, refused.json()["rule"]) == (401, "sign-in-required")
+
+
+async def test_a_sister_that_is_away_makes_a_page_that_says_so(console: Console) -> None:
+    console.sisters.problem("profiles", "GET", "/organisations", 503, "service-away", "Profiles does not answer.")
+    async with console.browser() as browser:
+        await console.sign_in(browser, console.person(("sme_contact", new_id())))
+        answer = await browser.get("/organisations")
+    assert answer.status_code == 503
+    assert "Profiles does not answer." in answer.text
+    assert "Sign out" in answer.text
+
+
+@pytest.mark.parametrize("name", ["../settings.py", "..%2Fsettings.py", "console.css.map", "%00"])
+async def test_only_known_files_are_served(console: Console, name: str) -> None:
+    async with console.browser() as browser:
+        assert (await browser.get(f"/static/x/{name}")).status_code == 404
