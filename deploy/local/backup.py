@@ -1,0 +1,121 @@
+"""Backup and restore of the services' databases with PostgreSQL's own programs."""
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from deploy.local.postgres import Postgres
+from deploy.local.process import StartError, listens, run_apart
+from deploy.local.state import Installation
+from shared.contracts.topics import SERVICES
+from shared.database import Database
+from shared.messaging import mark_for_replay, raise_epoch
+from shared.settings import ServiceSettings
+
+Report = Callable[[str], None]
+
+
+def backup(installation: Installation, directory: Path, report: Report) -> None:
+    """Dump every service's database into ``directory``; everything may go on running meanwhile.
+
+    Started for the purpose if nothing runs. The files hold personal data: the folder is readable by its owner only.
+    """
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    postgres, started = _open(installation)
+    try:
+        sizes: dict[str, int] = {}
+        for service in SERVICES:
+            file = directory / f"{service}.dump"
+            scratch = file.with_suffix(".part")
+            postgres.run("pg_dump", "--format=custom", "--file", str(scratch), service)
+            scratch.chmod(0o600)
+            scratch.replace(file)
+            sizes[service] = file.stat().st_size
+            report(f"{file.name}: {sizes[service] / 1000:.0f} kB")
+        manifest = {"made_at": datetime.now(UTC).isoformat(), "bytes": sizes}
+        (directory / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    finally:
+        if started:
+            postgres.stop()
+
+
+def restore(installation: Installation, directory: Path, services: Sequence[str] | None, report: Report) -> None:
+    """Replace databases by their dumps, raise their epochs, and mark all journals to be sent again.
+
+    Raises :class:`StartError` when something runs on this installation or a dump is missing; nothing is changed then.
+    """
+    chosen = list(services or SERVICES)
+    if unknown := set(chosen) - set(SERVICES):
+        raise StartError(f"no such service: {', '.join(sorted(unknown))}")
+    if missing := [each for each in chosen if not (directory / f"{each}.dump").is_file()]:
+        raise StartError(f"{directory} holds no dump of: {', '.join(missing)}")
+    installation.hold()
+    try:
+        postgres, started = _open(installation)
+        try:
+            for service in chosen:
+                epoch = restore_database(postgres, service, directory / f"{service}.dump")
+                report(f"{service} is restored; its epoch is now {epoch}")
+            present = postgres.databases()
+            for service in [each for each in SERVICES if each in present]:
+                # The others too: the restored ones have forgotten what they had learnt from them since.
+                count = run_apart(partial(_in_transaction, postgres.url(service, service), mark_for_replay))
+                report(f"{service}: {count} events will be sent again at the next start")
+        finally:
+            if started:
+                postgres.stop()
+    finally:
+        installation.release()
+
+
+def restore_database(postgres: Postgres, service: str, dump: Path, database: str | None = None) -> int:
+    """Replace one database by its dump and raise the service's epoch; return the new epoch.
+
+    The dump is read into a new database first: if that fails, the present one is untouched.
+    """
+    name = database or service
+    fresh = f"{name}_restoring"
+    postgres.drop_database(fresh)
+    url = postgres.create_database(fresh, service)
+    # The extensions are there already; the dump's comments on them belong to the superuser.
+    options = ("--no-owner", "--no-comments", f"--role={service}", "--exit-on-error", "--single-transaction")
+    postgres.run("pg_restore", *options, "--dbname", fresh, str(dump))
+    epoch = run_apart(partial(_in_transaction, url, raise_epoch))
+    postgres.drop_database(name)
+    postgres.sql(f"ALTER DATABASE {fresh} RENAME TO {name}")
+    return epoch
+
+
+async def _in_transaction(url: str, work: Callable[[AsyncSession], Awaitable[int]]) -> int:
+    database = Database(ServiceSettings(database_url=SecretStr(url)))
+    try:
+        async with database.transaction() as session:
+            return await work(session)
+    finally:
+        await database.close()
+
+
+def _open(installation: Installation) -> tuple[Postgres, bool]:
+    """Return the installation's PostgreSQL and whether it was started by this call."""
+    folder = installation.folder / "postgres"
+    if not (folder / "data" / "PG_VERSION").exists():
+        raise StartError(f"no database in {installation.folder}: nothing has run there yet, or it uses one elsewhere")
+    port = int(installation.read().get("ports", {}).get("postgres", 0))
+    postgres = Postgres(folder, port, log=installation.logs / "postgres.log")
+    if port and listens(port) and _is_ours(postgres):
+        return postgres, False
+    postgres.start()
+    return postgres, True
+
+
+def _is_ours(postgres: Postgres) -> bool:
+    """Whether the server on the remembered port runs on this installation's data."""
+    try:
+        return Path(postgres.sql("SHOW data_directory")) == postgres.data
+    except StartError:
+        return False
