@@ -2,11 +2,12 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
 import structlog
-from aiokafka import ConsumerRecord
+from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
@@ -83,7 +84,6 @@ class MessagingRuntime:
         wait_ms = POLL_MS if self.context.settings.kafka_profile == "embedded" else 500
         subscriber = subscribe(broker, self.handlers, self.processor, self.group(epoch), epoch, wait_ms)
         self._broker, self._subscriber = broker, subscriber
-        await self.processor.load_offsets(epoch)
         await broker.start()
         self._consumer_epoch = epoch
         self.processor.last_progress = time.monotonic()
@@ -153,10 +153,32 @@ class MessagingRuntime:
         return waiting
 
 
+class DatabasePositions(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Starts every assigned partition where the database says, which is where the effects are committed.
+
+    A database restored from an older backup so reads again what it has lost, whatever the group had committed.
+    """
+
+    def __init__(self, processor: Processor, epoch: str) -> None:
+        self._processor = processor
+        self._epoch = epoch
+        self.consumer: Callable[[], Any] = lambda: None
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        await self._processor.load_offsets(self._epoch)
+        consumer = self.consumer()
+        for partition in assigned:
+            consumer.seek(partition, self._processor.offsets.get((partition.topic, partition.partition), 0))
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        return
+
+
 def subscribe(
     broker: KafkaBroker, handlers: Handlers, processor: Processor, group: str, epoch: str, fetch_wait_ms: int = 500
 ) -> Any:
     """Register the service's one consumer with every policy explicit; the only place that does."""
+    positions = DatabasePositions(processor, epoch)
     subscriber: Any = broker.subscriber(
         *handlers.topics,
         group_id=group,
@@ -168,8 +190,11 @@ def subscribe(
         session_timeout_ms=10_000,
         heartbeat_interval_ms=1_000,
         fetch_max_wait_ms=fetch_wait_ms,
+        listener=positions,
         fetch_min_bytes=1,
     )
+
+    positions.consumer = lambda: subscriber.consumer
 
     async def parse(records: tuple[ConsumerRecord, ...]) -> KafkaAckableMessage:
         # FastStream's own parser raises on header bytes that are no UTF-8, which would loop for ever.

@@ -15,7 +15,7 @@ from shared.reference.countries import (
     is_language,
     is_time_zone,
 )
-from shared.reference.nace import Sector, section_of, sector, sector_ancestors
+from shared.reference.nace import Sector, section_of, sector, sector_ancestors, sectors_within
 from shared.reference.nuts import (
     DIFFERENT_COUNTRY,
     Region,
@@ -47,4 +47,5 @@ __all__ = [
     "section_of",
     "sector",
     "sector_ancestors",
+    "sectors_within",
 ]

@@ -112,7 +112,7 @@ def _time_zones() -> frozenset[str]:
 
 def is_time_zone(name: str) -> bool:
     """Whether this is an IANA time zone such as ``Europe/Vienna``."""
-    return "/" in name and name in _time_zones() or name == "UTC"
+    return ("/" in name and name in _time_zones()) or name == "UTC"
 
 
 @cache

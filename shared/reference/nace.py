@@ -1,5 +1,6 @@
 """NACE Rev. 2.1: 22 sections (letters), 87 divisions, 287 groups, 651 classes."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -40,3 +41,9 @@ def sector_ancestors(code: str) -> tuple[str, ...]:
 def section_of(code: str) -> str | None:
     """Return the letter of the section a sector belongs to."""
     return next(reversed(sector_ancestors(code)), None)
+
+
+def sectors_within(codes: Iterable[str]) -> list[str]:
+    """Return these sectors and all that lie in them: ``28`` gives ``28``, ``28.1`` … ``28.99``."""
+    wanted = set(codes)
+    return [code for code in _sectors() if wanted.intersection(sector_ancestors(code))] if wanted else []

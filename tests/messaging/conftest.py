@@ -1,21 +1,39 @@
 """A two-service example on real PostgreSQL and a real broker: one service announces organisations, another one keeps them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
+from aiokafka import AIOKafkaProducer
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from deploy.local.broker import Broker
+from deploy.local.broker import Broker, choose_broker
 from deploy.local.keys import Keys
 from deploy.local.postgres import Postgres
+from deploy.local.process import run_apart
+from deploy.topics import ensure_topics
 from shared.context import Context
 from shared.ids import new_id
 from shared.service import Service
 from shared.settings import ServiceSettings
+from tests.conftest import kafka_home
 from tests.messaging import example
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    """A broker of the test's own, with all topics: Apache Kafka if KAFKA_HOME is set, else the embedded one."""
+    started = choose_broker(tmp_path / "data", tmp_path / "broker.log", kafka_home())
+    started.start()
+    settings = ServiceSettings(kafka_bootstrap_servers=started.bootstrap)
+    run_apart(lambda: ensure_topics(settings))
+    yield started
+    started.stop()
 
 
 @pytest.fixture
@@ -68,3 +86,33 @@ async def scalar(context: Context, query: Any) -> Any:
     """Read one value from a service's database."""
     async with context.database.session() as session:
         return await session.scalar(query if not isinstance(query, str) else sa.text(query))
+
+
+async def eventually(read: Callable[[], Awaitable[Any]], expected: Any, seconds: float = 40.0) -> None:
+    """Wait until ``read()`` gives the expected value; fail with the last value otherwise."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while (found := await read()) != expected:
+        assert asyncio.get_running_loop().time() < deadline, f"waited {seconds} s for {expected!r}, still {found!r}"
+        await asyncio.sleep(0.05)
+
+
+def headers(organisation_id: UUID, n: int, **changed: bytes | None) -> list[tuple[str, bytes]]:
+    """Return the CloudEvents headers of an example event; ``ce_type=None`` leaves one out."""
+    values: dict[str, bytes | None] = {
+        "ce_specversion": b"1.0",
+        "ce_id": str(new_id()).encode(),
+        "ce_type": b"org.intercluster.organisation.changed.v1",
+        "ce_source": b"/profiles",
+        "ce_subject": str(organisation_id).encode(),
+        "ce_time": b"2026-11-01T00:00:00+00:00",
+        "ce_aggregateversion": f"1.{n}".encode(),
+        **changed,
+    }
+    return [(name, value) for name, value in values.items() if value is not None]
+
+
+async def raw_record(
+    producer: AIOKafkaProducer, topic: str, key: str | None, header: list[tuple[str, bytes]], body: bytes | None
+) -> None:
+    """Send a record as any foreign producer could."""
+    await producer.send_and_wait(topic, body, key=key.encode() if key else None, headers=header)

@@ -1,6 +1,8 @@
 """The example's two services: ``profiles`` announces organisations, ``matching`` projects them and reacts once."""
 
 import os
+import signal
+import sys
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -15,6 +17,8 @@ from shared.contracts import Version
 from shared.contracts.profiles import ORGANISATION_CHANGED, OrganisationKind, OrganisationSnapshot
 from shared.database import Database, next_version, table_base, upsert_if_newer
 from shared.messaging import Event, Handlers, Jobs, Unprocessable, claim, migrations, publish
+from shared.messaging.consumer import Processor
+from shared.messaging.relay import Relay
 from shared.service import Service
 from shared.settings import ServiceSettings
 
@@ -107,3 +111,56 @@ async def keep(session: AsyncSession, event: Event[OrganisationSnapshot]) -> Non
 
 
 receiver = Service(name="matching", settings=ServiceSettings, handlers=handlers, jobs=jobs)
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_at(point: str) -> None:
+    """Patch this process so that it is killed at a point of the messaging; the product itself has no such switch."""
+    if point == "after publish, before mark":
+
+        async def note(self: Relay, *_arguments: Any) -> None:
+            _die()
+
+        Relay._note = note  # type: ignore[method-assign]
+    elif point == "before publish":
+
+        async def send(self: Relay, *_arguments: Any) -> Any:
+            _die()
+
+        Relay._send = send  # type: ignore[method-assign]
+    elif point == "after effect, before offset commit":
+        process = Processor._process
+
+        async def dying(self: Processor, *arguments: Any) -> None:
+            await process(self, *arguments)
+            _die()
+
+        Processor._process = dying  # type: ignore[method-assign]
+    elif point == "mid-handler":
+        dispatch = Processor.dispatch
+
+        async def dying_dispatch(self: Processor, *arguments: Any) -> None:
+            await dispatch(self, *arguments)
+            if self.handled == 0 and arguments[1].headers.get("ce_aggregateversion") == "1.2":
+                _die()
+
+        Processor.dispatch = dying_dispatch  # type: ignore[method-assign]
+    elif point == "after a dead letter":
+        bury = Processor._give_up
+
+        async def dying_bury(self: Processor, *arguments: Any) -> None:
+            await bury(self, *arguments)
+            _die()
+
+        Processor._give_up = dying_bury  # type: ignore[method-assign]
+    else:
+        raise ValueError(point)
+
+
+if __name__ == "__main__":
+    if point := os.environ.get("EXAMPLE_DIES"):
+        die_at(point)
+    {"sender": sender, "receiver": receiver}[sys.argv.pop(1)].main()
