@@ -45,13 +45,13 @@ def read_table(name: str) -> list[Record]:
 
 
 def read_needs() -> dict[str, list[Record]]:
-    """Needs by organisation, from ``authored/needs_*.jsonl``: {"language", "text", "organisations": [supplied ids]}."""
+    """Needs by organisation, from ``authored/needs_*.tsv``: supplied ids (space between), language, text (tab between)."""
     by_organisation: dict[str, list[Record]] = defaultdict(list)
-    for path in sorted((HERE / "authored").glob("needs_*.jsonl")):
+    for path in sorted((HERE / "authored").glob("needs_*.tsv")):
         for line in path.read_text(encoding="utf-8").splitlines():
-            need = json.loads(line)
-            for supplied_id in need["organisations"]:
-                by_organisation[supplied_id].append({"text": need["text"], "language": need["language"], "illustrative": True})
+            supplied_ids, language, text = line.split("\t")
+            for supplied_id in supplied_ids.split():
+                by_organisation[supplied_id].append({"text": text, "language": language, "illustrative": True})
     return by_organisation
 
 
