@@ -19,9 +19,6 @@ class Settings(ServiceSettings):
     Also as ``INTERCLUSTER_MOBILITY_VOUCHER_CODE_KEY_FILE``. Without it, it is derived from the service's signing key.
     """
 
-    expiry_seconds: float = 300.0
-    """How often lapsed vouchers are looked for."""
-
     def code_key(self) -> bytes:
         """Return the key of voucher codes; raises ``ValueError`` if there is nothing to take it from."""
         if self.voucher_code_key:

@@ -30,6 +30,7 @@ TRANSITIONS: dict[tuple[VoucherState, VoucherAction], VoucherState] = {
     (VoucherState.INVOICED, VoucherAction.CANCEL): VoucherState.CANCELLED,
     (VoucherState.INVOICED, VoucherAction.CHECK): VoucherState.INVOICED,
     (VoucherState.INVOICED, VoucherAction.APPROVE): VoucherState.APPROVED,
+    (VoucherState.APPROVED, VoucherAction.CANCEL): VoucherState.CANCELLED,
     (VoucherState.APPROVED, VoucherAction.PAY): VoucherState.PAID,
 }
 
@@ -39,6 +40,7 @@ POSTINGS: dict[tuple[VoucherState, VoucherAction], Occasion] = {
     (VoucherState.ISSUED, VoucherAction.EXPIRE): Occasion.RELEASED,
     (VoucherState.INVOICED, VoucherAction.REFUSE): Occasion.RELEASED,
     (VoucherState.INVOICED, VoucherAction.CANCEL): Occasion.RELEASED,
+    (VoucherState.APPROVED, VoucherAction.CANCEL): Occasion.RELEASED,
     (VoucherState.APPROVED, VoucherAction.PAY): Occasion.PAID,
 }
 """Which step moves the voucher's whole amount; an invoice below the voucher releases only the remainder."""

@@ -12,6 +12,11 @@ from services.mobility.ledger import ZERO, Account, Balances, Entry, Occasion
 from services.mobility.models import LedgerEntry
 
 
+async def freeze(session: AsyncSession) -> None:
+    """Make the transaction, at its very start, see one moment: entries and vouchers are read in two statements."""
+    await session.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+
+
 async def append(session: AsyncSession, entries: Iterable[LedgerEntry]) -> None:
     """Append the lines of one movement; triggers check that nothing is overdrawn."""
     session.add_all(list(entries))

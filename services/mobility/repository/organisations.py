@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from services.mobility import facts
 from services.mobility.models import Connection, Organisation, Person
 from shared.contracts.matching import SuggestionSnapshot
 from shared.contracts.profiles import (
@@ -24,6 +25,11 @@ async def known(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, Organi
     """Return those of the organisations that are known here."""
     statement = sa.select(Organisation).where(col(Organisation.organisation_id).in_(set(ids)))
     return {each.organisation_id: each for each in await session.scalars(statement)}
+
+
+def fact(row: Organisation) -> facts.Organisation:
+    """Return a projected organisation as the rules know it."""
+    return facts.Organisation(row.organisation_id, row.name, row.kind, row.country, frozenset(row.clusters), row.active)
 
 
 async def names(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, str]:

@@ -1,5 +1,6 @@
 """Programmes and the terms they had from one change to the next."""
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -30,6 +31,12 @@ async def get(session: AsyncSession, programme_id: UUID) -> Programme | None:
     return await session.get(Programme, programme_id)
 
 
+async def by_ids(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, Programme]:
+    """Return programmes by id."""
+    statement = sa.select(Programme).where(col(Programme.programme_id).in_(set(ids)))
+    return {each.programme_id: each for each in await session.scalars(statement)}
+
+
 async def terms(session: AsyncSession, programme_id: UUID, version: Version) -> Terms:
     """Return the terms of that version."""
     found = await session.get(Terms, (programme_id, version.epoch, version.n))
@@ -46,7 +53,7 @@ async def current_terms(session: AsyncSession, programmes: list[Programme]) -> d
 
 async def lock(session: AsyncSession, programme_id: UUID) -> Programme:
     """Return the programme, locked: all movements of its money queue up here. Lock it last, for the shortest time."""
-    statement = sa.select(Programme).where(col(Programme.programme_id) == programme_id).with_for_update()
+    statement = sa.select(Programme).where(col(Programme.programme_id) == programme_id).with_for_update(key_share=True)
     return (await session.scalars(statement, execution_options={"populate_existing": True})).one()
 
 

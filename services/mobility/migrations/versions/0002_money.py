@@ -17,7 +17,7 @@ GUARDS = (
     """
     CREATE FUNCTION guard_balances() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        PERFORM 1 FROM programme WHERE programme_id = NEW.programme_id FOR UPDATE;
+        PERFORM 1 FROM programme WHERE programme_id = NEW.programme_id FOR NO KEY UPDATE;
         IF (SELECT sum(amount) FROM ledger_entry
             WHERE programme_id = NEW.programme_id AND account = 'available') < 0 THEN
             RAISE EXCEPTION 'the budget of programme % would be overspent', NEW.programme_id

@@ -1,0 +1,5 @@
+"""HTTP in → use case → HTTP out."""
+
+from services.mobility.endpoints import programmes, visits, vouchers
+
+routers = (visits.router, programmes.router, vouchers.router)
