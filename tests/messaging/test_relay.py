@@ -1,0 +1,105 @@
+"""The relay keeps the order of each key, stops only the key that fails, and sends everything that was committed."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from aiokafka import AIOKafkaConsumer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploy.local.broker import Broker
+from shared.context import Context
+from shared.contracts.topics import ORGANISATIONS
+from shared.ids import new_id
+from shared.messaging.broker import MAX_RECORD_BYTES
+from shared.messaging.leader import Leader
+from shared.messaging.relay import Row, waves
+from tests.messaging import example
+from tests.messaging.conftest import eventually, scalar
+
+Running = Callable[..., Awaitable[tuple[Any, Any]]]
+
+
+def row(seq: int, key: str) -> Row:
+    return Row(seq, new_id(), "type", "topic", key, 1, seq, "{}", None, datetime(2026, 1, 1, tzinfo=UTC), 0, None)
+
+
+@given(st.lists(st.sampled_from("abcd"), max_size=40))
+def test_waves_hold_every_row_once_one_per_key_and_in_order(keys: list[str]) -> None:
+    rows = [row(seq, key) for seq, key in enumerate(keys)]
+    made = waves(rows)
+    assert sorted(each.seq for wave in made for each in wave) == list(range(len(keys)))
+    for wave in made:
+        assert len({each.key for each in wave}) == len(wave)
+    for key in set(keys):
+        in_order = [each.seq for wave in made for each in wave if each.key == key]
+        assert in_order == sorted(in_order)
+
+
+async def test_a_key_that_cannot_be_sent_keeps_its_order_and_stops_only_itself(
+    running: Running, broker: Broker
+) -> None:
+    source, _ = await running(example.sender)
+    ill, well = new_id(), new_id()
+    await example.announce(source.database, ill, "x" * (MAX_RECORD_BYTES + 1))
+    await example.announce(source.database, ill, "later")
+    await example.announce(source.database, well)
+    unpublished = f"SELECT count(*) FROM journal WHERE published_at IS NULL AND key = '{{}}'"
+    await eventually(lambda: scalar(source, unpublished.format(well)), 0)
+    await eventually(lambda: scalar(source, f"SELECT count(*) FROM journal WHERE key = '{ill}' AND attempts > 0"), 1)
+    assert await scalar(source, unpublished.format(ill)) == 2, "the later row waits behind the failing one"
+
+    async with source.database.transaction() as session:
+        mended = "UPDATE journal SET body = jsonb_set(body, '{name}', '\"mended\"'), retry_at = now() WHERE n = 1"
+        await session.execute(sa.text(mended + " AND key = :key"), {"key": str(ill)})
+    await eventually(lambda: scalar(source, unpublished.format(ill)), 0)
+    assert [version for key, version in await everything(broker) if key == str(ill)] == ["1.1", "1.2"]
+
+
+async def test_control_without_the_order_of_keys_the_later_version_overtakes(
+    running: Running, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.messaging.relay.waves", lambda rows: [[each] for each in reversed(rows)])
+    source, _ = await running(example.sender)
+    ill = new_id()
+    async with source.database.transaction() as session:
+        await example.announce_in(session, ill, "x" * (MAX_RECORD_BYTES + 1))
+        await example.announce_in(session, ill, "later")
+    await eventually(lambda: scalar(source, f"SELECT count(*) FROM journal WHERE key = '{ill}' AND attempts > 0"), 1)
+    assert [version for key, version in await everything(broker) if key == str(ill)] == ["1.2"]
+
+
+async def test_only_one_replica_leads_and_another_takes_over_when_it_lets_go(
+    example_context: Callable[..., Awaitable[Context]], broker: Broker
+) -> None:
+    context = await example_context(example.sender, broker.bootstrap, broker.profile)
+    first, second = Leader(context.database, "relay"), Leader(context.database, "relay")
+    other_work = Leader(context.database, "other work")
+    assert await first.hold()
+    assert not await second.hold()
+    assert await other_work.hold()
+    assert await first.hold(), "it stays leader"
+    await first.release()
+    await eventually(second.hold, True)
+    assert not await first.hold()
+    await second.release()
+    await other_work.release()
+
+
+async def everything(broker: Broker) -> list[tuple[str, str]]:
+    """Read (key, version) of every record on the organisations' topic."""
+    consumer = AIOKafkaConsumer(ORGANISATIONS, bootstrap_servers=broker.bootstrap, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        found = []
+        while records := await consumer.getmany(timeout_ms=1500):
+            for batch in records.values():
+                for each in batch:
+                    version = dict(each.headers)["ce_aggregateversion"].decode()
+                    found.append((each.key.decode(), version))
+        return found
+    finally:
+        await consumer.stop()
