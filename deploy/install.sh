@@ -32,7 +32,7 @@ else
 fi
 
 echo "Installing the locked packages (about a minute)"
-options="--quiet --no-input --disable-pip-version-check --no-deps --progress-bar off"
+options="--quiet --no-input --disable-pip-version-check --no-deps --use-pep517 --progress-bar off"
 # torch first and by itself: its CPU wheel has a source of its own, the ordinary one carries gigabytes of CUDA.
 # shellcheck disable=SC2086
 .venv/bin/python -c "import importlib.metadata as m, sys; sys.exit(m.version('torch').split('+')[0] != '${torch#torch==}')" 2>/dev/null ||
