@@ -41,7 +41,7 @@ def _regions() -> dict[str, Region]:
 
 @cache
 def _changes() -> dict[str, tuple[str, ...]]:
-    """Old code → new codes. A changed region stands in the table as one row that ends and one that begins, same name."""
+    """Old code → new codes. A changed region is one row that ends and one that begins, by the same name."""
     begun: dict[tuple[str, str, str], list[str]] = {}
     ended: list[tuple[tuple[str, str, str], str]] = []
     renamed: dict[str, tuple[str, ...]] = {}

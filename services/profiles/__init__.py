@@ -1,0 +1,1 @@
+"""Profiles: organisations, people, roles, memberships and consents; import, search, export and erasure."""

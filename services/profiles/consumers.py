@@ -1,0 +1,5 @@
+"""Events in: profiles owns its facts and listens to nobody."""
+
+from shared.messaging import Handlers
+
+handlers = Handlers("profiles")
