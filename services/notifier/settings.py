@@ -14,6 +14,9 @@ class Settings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="INTERCLUSTER_NOTIFIER_", extra="ignore")
 
+    database_pool_size: int = 12
+    """Each mail on its way holds two connections for a moment: one keeps other workers off it, one writes the trail."""
+
     smtp_host: str = "127.0.0.1"
     smtp_port: int = 1025
     smtp_security: Literal["none", "starttls", "tls"] = "none"

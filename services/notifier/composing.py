@@ -1,0 +1,178 @@
+"""Use cases of composing: from waiting notices to deliveries. One transaction per mail, and nothing is sent here.
+
+A notice, its delivery and the job that sends it are committed together. Killed before the commit, the notice still
+waits; killed after it, the job is there. So no mail is missing and no occasion is in two mails.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.notifier import audience, bundling, deliveries
+from services.notifier.consent import SUGGESTIONS, Choice, Consent, Rule, Verdict, verdict
+from services.notifier.models import Notice, Organisation, Person, Preference, Suggestion
+from services.notifier.repository import deliveries as delivery_rows
+from services.notifier.repository import occasions, people, projections
+from services.notifier.settings import Settings
+from services.notifier.state import make_settling
+from shared.clock import now
+from shared.contracts.matching import SuggestionState
+from shared.contracts.profiles import OrganisationStatus
+from shared.database import Database
+from shared.reference.countries import EmailRule, email_rule
+
+BATCH = 200
+HELD_FOR = timedelta(days=30)
+"""Suggestions that may not be mailed now are looked at again after this, or as soon as the person's card changes."""
+DIGEST_GAP = timedelta(days=1)
+"""What did not fit into a mail waits at least this long for the next one."""
+LONGEST_PAUSE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Digest:
+    """What may be told to one person now; the rest is put off until ``later`` or dropped (``moot``)."""
+
+    chosen: list[Notice]
+    moot: list[Notice]
+    later: list[tuple[Notice, datetime]]
+    notice_first: Notice | None = None
+
+
+async def compose(database: Database, settings: Settings) -> int:
+    """Make deliveries of all notices that are due; returns how many notices and people were looked at."""
+    async with database.session() as session:
+        others = await occasions.waiting_others(session, now(), BATCH)
+        waiting = await occasions.waiting_suggestions(session, now(), BATCH * 5)
+    for notice_id in others:
+        async with database.transaction() as session:
+            await _compose_one(session, notice_id)
+    settling = make_settling(settings)
+    settled = [
+        person_id for person_id, oldest, newest in waiting if settling.settled(oldest, newest, len(waiting), now())
+    ]
+    for person_id in settled[:BATCH]:
+        async with database.transaction() as session:
+            await _compose_suggestions(session, person_id, settings)
+    return len(others) + len(settled)
+
+
+async def _compose_one(session: AsyncSession, notice_id: UUID) -> None:
+    notice = await occasions.lock_notice(session, notice_id)
+    if notice is None:
+        return
+    occasion = await occasions.occasion(session, notice.occasion_key)
+    person = await people.get(session, notice.person_id)
+    if occasion is None or (person and person.erased):
+        await occasions.make_moot(session, [notice_id])
+    elif person is None or person.email is None or not await deliveries.facts_are_there(session, occasion, notice):
+        # Another topic is behind: card or names have not arrived yet. Look again, less and less often.
+        pause = min(max(now() - notice.created_at, timedelta(milliseconds=200)), LONGEST_PAUSE)
+        await occasions.put_off(session, [notice_id], now() + pause)
+    else:
+        await deliveries.queue(session, notice.person_id, notice.organisation_id, notice.key, notice.template, [notice])
+
+
+async def _compose_suggestions(session: AsyncSession, person_id: UUID, settings: Settings) -> None:
+    # The person's row is locked first: two composers, or one and an unsubscribe, take turns.
+    person = await people.get(session, person_id, lock=True)
+    notices = await occasions.lock_suggestions(session, person_id)
+    if person is None or person.email is None:
+        pause = LONGEST_PAUSE if person is None or not person.erased else HELD_FOR
+        await occasions.put_off(session, [each.notice_id for each in notices], now() + pause)
+        return
+    digest = await _digest(session, person, notices, settings)
+    await occasions.make_moot(session, [each.notice_id for each in digest.moot])
+    for notice, moment in digest.later:
+        await occasions.put_off(session, [notice.notice_id], moment)
+    if digest.notice_first:
+        await _queue_notice(session, person, digest.notice_first)
+    if digest.chosen:
+        first = digest.chosen[0]
+        key = f"suggestions:{first.subject_id}:{person_id}"
+        await deliveries.queue(session, person_id, first.organisation_id, key, audience.SUGGESTION, digest.chosen)
+
+
+async def _digest(session: AsyncSession, person: Person, notices: list[Notice], settings: Settings) -> Digest:
+    stored = await projections.suggestions(session, [each.subject_id for each in notices])
+    sides = {side for each in stored.values() for side in (each.first_id, each.second_id)}
+    named = await projections.organisations(session, sides)
+    choice = await people.preference(session, person.person_id)
+    digest = Digest([], [], [])
+    ready: list[Notice] = []
+    notice_first: Notice | None = None
+    for notice in notices:
+        suggestion = stored.get(notice.subject_id)
+        if suggestion is None or not {suggestion.first_id, suggestion.second_id} <= named.keys():
+            pause = min(max(now() - notice.created_at, timedelta(milliseconds=200)), LONGEST_PAUSE)
+            digest.later.append((notice, now() + pause))
+        elif not still_open(suggestion, notice.organisation_id, named):
+            digest.moot.append(notice)
+        else:
+            decided = suggestion_verdict(person, choice, named[notice.organisation_id], settings)
+            if decided.allows:
+                ready.append(notice)
+            elif decided is Verdict.NOTICE_FIRST:
+                notice_first = notice_first or notice
+                digest.later.append((notice, now() + timedelta(days=settings.notice_days)))
+            elif decided is Verdict.WAIT and person.noticed_at:
+                digest.later.append((notice, person.noticed_at + timedelta(days=settings.notice_days)))
+            else:
+                digest.later.append((notice, now() + HELD_FOR))
+    if notice_first and await delivery_rows.has_mail(session, person.person_id, audience.NOTICE):
+        notice_first = None
+    if ready:
+        moment = await _allowed_from(session, person, choice, settings)
+        if moment is None or moment > now():
+            digest.later.extend((each, moment or now() + HELD_FOR) for each in ready)
+        else:
+            ready.sort(key=_best_first(stored))
+            digest.chosen.extend(ready[: settings.suggestions_per_mail])
+            digest.later.extend((each, now() + DIGEST_GAP) for each in ready[settings.suggestions_per_mail :])
+    return Digest(digest.chosen, digest.moot, digest.later, notice_first)
+
+
+def _best_first(stored: dict[UUID, Suggestion]) -> Callable[[Notice], tuple[float, UUID]]:
+    return lambda notice: (-stored[notice.subject_id].score, notice.subject_id)
+
+
+def still_open(suggestion: Suggestion, own_id: UUID, named: dict[UUID, Organisation]) -> bool:
+    """Whether a suggestion still waits for the answer of this side, and both organisations are active."""
+    answer = suggestion.first_answer if suggestion.first_id == own_id else suggestion.second_answer
+    active = all(
+        named[side].status == OrganisationStatus.ACTIVE for side in (suggestion.first_id, suggestion.second_id)
+    )
+    return suggestion.state == SuggestionState.PROPOSED and answer is None and active
+
+
+def suggestion_verdict(
+    person: Person, choice: Preference | None, own: Organisation | None, settings: Settings
+) -> Verdict:
+    """Whether suggestions for this organisation may be mailed to the person, by her word and its country's rule."""
+    known = [each for each in person.consents if each["purpose"] == SUGGESTIONS]
+    newest = max(known, key=lambda each: datetime.fromisoformat(each["at"]), default=None)
+    consent = Consent(newest["given"], datetime.fromisoformat(newest["at"]), newest["source"]) if newest else None
+    rule = email_rule(own.country, now().date()) if own and own.country else EmailRule.OPT_IN
+    chosen = Choice(choice.suggestions, choice.changed_at) if choice else None
+    period = timedelta(days=settings.notice_days)
+    return verdict(Rule(rule, period), consent, chosen, person.noticed_at, now())
+
+
+async def _allowed_from(
+    session: AsyncSession, person: Person, choice: Preference | None, settings: Settings
+) -> datetime | None:
+    cap = settings.suggestion_mails_per_week
+    if choice and choice.mails_per_week is not None:
+        cap = min(cap, choice.mails_per_week)
+    sent = await delivery_rows.suggestion_mails(session, person.person_id, now() - bundling.WEEK)
+    moment = bundling.next_under_cap(sent, cap, now())
+    hour = choice.delivery_hour if choice else None
+    return bundling.next_delivery_hour(moment, hour, person.time_zone or "UTC") if moment else None
+
+
+async def _queue_notice(session: AsyncSession, person: Person, cause: Notice) -> None:
+    key = audience.delivery_key(audience.NOTICE, person.person_id)
+    await deliveries.queue(session, person.person_id, cause.organisation_id, key, audience.NOTICE, [])

@@ -1,0 +1,191 @@
+"""Use case of sending: hand one queued mail to the mail server, and keep the trail.
+
+The order of steps decides what a killed process can leave behind:
+
+1. sender and recipient are named to the server; nothing is delivered yet, nothing is marked;
+2. the marker ``sending`` and the attempt are committed;
+3. the content is sent; 4. the outcome is committed.
+
+Killed before 2, the mail is simply sent later. Killed between 2 and 4 nobody knows whether the server has taken it:
+the next attempt finds the marker, sends again under the same Message-ID and marks the delivery ``ambiguous``.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.notifier import audience, deliveries, outcomes, pages
+from services.notifier.message import DkimKey, Envelope, Sender, UnmailableError, as_bytes, build
+from services.notifier.models import Attempt, Delivery, Person
+from services.notifier.outcomes import Outcome
+from services.notifier.people import Profiles, card_of
+from services.notifier.rendering import render
+from services.notifier.repository import deliveries as rows
+from services.notifier.repository import people
+from services.notifier.settings import Settings
+from services.notifier.smtp import BrokenOffError, MailServer, RefusedError, UnreachableError
+from services.notifier.state import Links
+from services.notifier.tokens import address_hash
+from shared.clock import now
+from shared.contracts.notifier import DeliveryState
+from shared.database import Database
+
+log = structlog.get_logger()
+
+SENDING = "sending"
+
+
+class BusyError(Exception):
+    """Another worker is sending this mail just now; the job is tried again."""
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A mail ready for the server."""
+
+    recipient: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Post:
+    """Everything needed to send: database, mail server, sender, keys, links, and profiles for a card not yet here."""
+
+    database: Database
+    server: MailServer
+    sender: Sender
+    dkim_key: DkimKey | None
+    links: Links
+    address_key: bytes
+    settings: Settings
+    profiles: Profiles
+
+    async def send(self, delivery_id: UUID) -> None:
+        """Try once to send a delivery; what can be tried again is queued again with a growing pause.
+
+        Raises :class:`BusyError`, and whatever keeps us from reading or writing our own database.
+        """
+        async with self.database.transaction() as hold:
+            if not await rows.try_hold(hold, delivery_id):
+                raise BusyError(str(delivery_id))
+            outgoing = await self._prepare(delivery_id)
+            if outgoing is not None:
+                await self._hand_over(delivery_id, outgoing)
+
+    async def _prepare(self, delivery_id: UUID) -> Outgoing | None:
+        async with self.database.session() as session:
+            delivery = await rows.get(session, delivery_id)
+            if delivery is None or delivery.state in rows.FINAL:
+                return None
+            person = await people.get(session, delivery.person_id)
+            if delivery.template == audience.SIGN_IN and (person is None or person.email is None):
+                person = await card_of(self.profiles, delivery.person_id)
+            try:
+                return await self._outgoing(session, delivery, person)
+            except pages.NothingToTellError as error:
+                state, reason = DeliveryState.SUPPRESSED, str(error)
+            except UnmailableError as error:
+                state, reason = DeliveryState.FAILED, str(error)
+        await self._close(delivery_id, state, reason)
+        return None
+
+    async def _outgoing(self, session: AsyncSession, delivery: Delivery, person: Person | None) -> Outgoing:
+        if person is None or person.erased or person.email is None:
+            raise pages.NothingToTellError("erased")
+        hashed = address_hash(self.address_key, person.email)
+        if delivery.template != audience.SIGN_IN and await people.suppressed(session, hashed):
+            raise pages.NothingToTellError("mailbox does not exist")
+        told = await pages.tell(session, delivery, person, self.links, self.settings)
+        envelope = Envelope(
+            delivery_id=delivery.delivery_id,
+            name=told.reader.name,
+            address=person.email,
+            date=delivery.created_at,
+            occasions=told.keys,
+            unsubscribe_url=told.unsubscribe_url,
+            list_name=told.list_name,
+        )
+        message = build(self.sender, envelope, render(told.page, told.reader))
+        recipient = message["To"].addresses[0].addr_spec
+        return Outgoing(recipient, as_bytes(message, self.dkim_key))
+
+    async def _hand_over(self, delivery_id: UUID, outgoing: Outgoing) -> None:
+        try:
+            submission = await self.server.prepare(self.sender.address, outgoing.recipient)
+        except UnreachableError as error:
+            number = await self._begin(delivery_id, marker=False)
+            await self._end(delivery_id, number, Outcome.DEFERRED, None, str(error))
+            return
+        except RefusedError as error:
+            number = await self._begin(delivery_id, marker=False)
+            if error.recipient and outcomes.means_no_mailbox(error.reply.code, error.reply.text):
+                await self._suppress(outgoing.recipient)
+            # A refused *sender* is a fault of our set-up, not of this recipient: it is tried again.
+            outcome = outcomes.of_reply(error.reply.code) if error.recipient else Outcome.DEFERRED
+            await self._end(delivery_id, number, outcome, error.reply.code, error.reply.text)
+            return
+        async with submission:
+            number = await self._begin(delivery_id, marker=True)
+            try:
+                reply = await submission.deliver(outgoing.content)
+                outcome, code, text = Outcome.SENT, reply.code, reply.text
+            except RefusedError as error:
+                outcome, code, text = outcomes.of_reply(error.reply.code), error.reply.code, error.reply.text
+            except BrokenOffError as error:
+                outcome, code, text = Outcome.UNKNOWN, 0, str(error)
+        await self._end(delivery_id, number, outcome, code or None, text)
+
+    async def _begin(self, delivery_id: UUID, *, marker: bool) -> int:
+        """Commit that an attempt begins; with ``marker`` that from now on the server may have the mail."""
+        async with self.database.transaction() as session:
+            delivery = await _locked(session, delivery_id)
+            if delivery.state == SENDING:
+                await rows.close_open_attempts(session, delivery_id, now())
+                delivery.ambiguous = True
+            delivery.attempts += 1
+            if marker:
+                delivery.state = SENDING
+            await rows.begin_attempt(
+                session,
+                Attempt(delivery_id=delivery_id, number=delivery.attempts, started_at=now(), outcome=Outcome.SENDING),
+            )
+            return delivery.attempts
+
+    async def _end(self, delivery_id: UUID, number: int, outcome: Outcome, code: int | None, text: str) -> None:
+        async with self.database.transaction() as session:
+            delivery = await _locked(session, delivery_id)
+            await rows.end_attempt(session, delivery_id, number, now(), outcome, code, text)
+            if outcome is Outcome.SENT:
+                await deliveries.change(session, delivery, DeliveryState.SENT)
+                if delivery.template in (audience.NOTICE, audience.SUGGESTION):
+                    await people.note_noticed(session, delivery.person_id, now())
+            elif outcome is Outcome.REFUSED:
+                await deliveries.change(session, delivery, DeliveryState.FAILED, text)
+            elif now() - delivery.created_at > outcomes.GIVE_UP_AFTER:
+                await deliveries.change(session, delivery, DeliveryState.FAILED, f"given up: {text}")
+            else:
+                # After ``unknown`` the marker stays: the next attempt must know that the server may have the mail.
+                if outcome is Outcome.DEFERRED:
+                    delivery.state = DeliveryState.QUEUED
+                await deliveries.enqueue(session, delivery, delay=outcomes.delay_before(delivery.attempts + 1))
+        log.info("mail attempt", delivery=str(delivery_id), attempt=number, outcome=outcome, code=code)
+
+    async def _suppress(self, address: str) -> None:
+        async with self.database.transaction() as session:
+            await people.suppress(session, address_hash(self.address_key, address), "no such mailbox", now())
+
+    async def _close(self, delivery_id: UUID, state: str, reason: str) -> None:
+        async with self.database.transaction() as session:
+            delivery = await _locked(session, delivery_id)
+            if delivery.state not in rows.FINAL:
+                await rows.close_open_attempts(session, delivery_id, now())
+                await deliveries.change(session, delivery, state, reason)
+
+
+async def _locked(session: AsyncSession, delivery_id: UUID) -> Delivery:
+    delivery = await rows.lock(session, delivery_id)
+    if delivery is None:
+        raise LookupError("a delivery is never deleted while it is being sent")
+    return delivery

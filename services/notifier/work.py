@@ -1,0 +1,75 @@
+"""Slow work: fetching cards, bringing occasions and people together, composing, sending."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from services.notifier import composing, occasions, people
+from services.notifier.jobs import SEND, SEND_NOW, jobs
+from services.notifier.sending import Post
+from services.notifier.settings import Settings
+from services.notifier.smtp import MailServer
+from services.notifier.state import make_dkim_key, make_links, make_sender, token_keys
+from shared.context import Context
+from shared.service import Periodic
+
+LEASE_SECONDS = 15.0
+"""A killed sender's mail is taken up after this. A slow one keeps its mail: the delivery itself is held while it is sent."""
+MANY_ATTEMPTS = 200
+"""A sending job fails only when our own database does; deferred mails are queued anew with pauses of their own."""
+
+
+def settings_of(context: Context) -> Settings:
+    """Return the settings with their own type."""
+    assert isinstance(context.settings, Settings)
+    return context.settings
+
+
+async def open_post(context: Context) -> None:
+    """Make ready to send (start hook)."""
+    settings = settings_of(context)
+    sender = make_sender(settings)
+    context.state.post = Post(
+        database=context.database,
+        server=MailServer(settings, sender.domain),
+        sender=sender,
+        dkim_key=make_dkim_key(settings),
+        links=make_links(settings, context.issuer),
+        address_key=token_keys(settings)[-1],
+        settings=settings,
+        profiles=context.http,
+    )
+
+
+async def close_post(context: Context) -> None:
+    """Close the mail connections (stop hook)."""
+    await context.state.post.server.close()
+
+
+async def _send(context: Context, payload: dict[str, Any]) -> None:
+    await context.state.post.send(UUID(payload["delivery_id"]))
+
+
+jobs.job(SEND, workers=3, max_attempts=MANY_ATTEMPTS, lease_seconds=LEASE_SECONDS)(_send)
+jobs.job(SEND_NOW, workers=2, max_attempts=MANY_ATTEMPTS, lease_seconds=LEASE_SECONDS)(_send)
+
+
+async def fetch_cards(context: Context) -> None:
+    """Fetch the contact cards that are wanted."""
+    while await people.fetch_cards(context.database, context.http) >= people.BATCH:
+        pass
+
+
+async def compose(context: Context) -> None:
+    """Find the recipients of new occasions, and make mails of what is due."""
+    settings = settings_of(context)
+    late = timedelta(days=settings.late_days)
+    while await occasions.resolve(context.database, late):
+        pass
+    await composing.compose(context.database, settings)
+
+
+periodic = (
+    Periodic("cards", seconds=0.2, run=fetch_cards),
+    Periodic("compose", seconds=0.1, run=compose),
+)
