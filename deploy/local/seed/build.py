@@ -2,9 +2,9 @@
 
     python -m deploy.local.seed.build DATA
 
-``DATA`` is a folder with ``seed/cordis_sme_and_fp7_projects.jsonl.gz`` and ``seed/clusters_and_intermediaries.jsonl``. The
-product never reads it: what it needs is committed beside this file. Same input, same bytes: nothing here is random or dated.
-See README.md for what is real and what is illustrative.
+``DATA`` is a folder with ``seed/cordis_sme_and_fp7_projects.jsonl.gz``. The product never reads it: what it needs is
+committed beside this file. Same input, same bytes: nothing here is random or dated. See README.md for what is real and
+what is illustrative.
 """
 
 import csv
@@ -24,11 +24,11 @@ HERE = Path(__file__).parent
 Record = dict[str, Any]
 
 ISO = {
-    "Austria": "AT", "Belgium": "BE", "Bulgaria": "BG", "Croatia": "HR", "Cyprus": "CY", "Czech Republic": "CZ", "Denmark": "DK",
-    "Estonia": "EE", "Faeroe Islands": "FO", "Finland": "FI", "France": "FR", "Germany": "DE", "Greece": "GR", "Hungary": "HU",
-    "Iceland": "IS", "Ireland": "IE", "Israel": "IL", "Italy": "IT", "Latvia": "LV", "Netherlands": "NL", "Norway": "NO",
-    "Poland": "PL", "Portugal": "PT", "Slovakia": "SK", "Slovenia": "SI", "Spain": "ES", "Sweden": "SE", "Switzerland": "CH",
-    "Turkey": "TR", "Ukraine": "UA", "United Kingdom": "GB",
+    "Austria": "AT", "Belgium": "BE", "Bulgaria": "BG", "Croatia": "HR", "Cyprus": "CY", "Czech Republic": "CZ",
+    "Denmark": "DK", "Estonia": "EE", "Faeroe Islands": "FO", "Finland": "FI", "France": "FR", "Germany": "DE",
+    "Greece": "GR", "Hungary": "HU", "Iceland": "IS", "Ireland": "IE", "Israel": "IL", "Italy": "IT", "Latvia": "LV",
+    "Netherlands": "NL", "Norway": "NO", "Poland": "PL", "Portugal": "PT", "Slovakia": "SK", "Slovenia": "SI",
+    "Spain": "ES", "Sweden": "SE", "Switzerland": "CH", "Turkey": "TR", "Ukraine": "UA", "United Kingdom": "GB",
 }  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def read_table(name: str) -> list[Record]:
 
 
 def read_needs() -> dict[str, list[Record]]:
-    """Needs by organisation, from ``authored/needs_*.tsv``: supplied ids (space between), language, text (tab between)."""
+    """Needs by organisation, from ``authored/needs_*.tsv``: tabs between supplied ids, language and text."""
     by_organisation: dict[str, list[Record]] = defaultdict(list)
     for path in sorted((HERE / "authored").glob("needs_*.tsv")):
         for line in path.read_text(encoding="utf-8").splitlines():
@@ -72,8 +72,12 @@ def cluster_records() -> list[Record]:
         source = "CORDIS H2020 participants; contacts illustrative" if real else "illustrative: invented for the demo"
         record = empty(row["supplied_id"], row["kind"], row["name"], row["country"], source)
         record.update(region=row["region"] or None, city=row["city"] or None, website=row["website"] or None)
-        record.update(sectors=row["sectors"].split("|"), tags=row["themes"].split("|") + ([] if real else ["illustrative"]))
-        record["contacts"] = [people.contact(record, "hub_manager" if row["kind"] == "cluster" else "sme_contact", given=True)]
+        record.update(
+            sectors=row["sectors"].split("|"), tags=row["themes"].split("|") + ([] if real else ["illustrative"])
+        )
+        record["contacts"] = [
+            people.contact(record, "hub_manager" if row["kind"] == "cluster" else "sme_contact", given=True)
+        ]
         records.append(record)
     return records
 
@@ -82,16 +86,20 @@ def platform_records() -> list[Record]:
     """The two invented funders and the organisation that runs the platform."""
     records = []
     for row in read_table("platform.csv"):
-        record = empty(row["supplied_id"], row["kind"], row["name"], row["country"], "illustrative: invented for the demo")
+        record = empty(
+            row["supplied_id"], row["kind"], row["name"], row["country"], "illustrative: invented for the demo"
+        )
         record.update(region=row["region"], city=row["city"], sectors=[row["sector"]], tags=["illustrative"])
         roles = row["roles"].split("|")
-        record["contacts"] = [people.contact(record, role, number, given=True) for number, role in enumerate(roles, start=1)]
+        record["contacts"] = [
+            people.contact(record, role, number, given=True) for number, role in enumerate(roles, start=1)
+        ]
         records.append(record)
     return records
 
 
 def sme_records(projects: list[Record], corrections: dict[str, Record]) -> list[Record]:
-    """One record per firm chosen in ``firms.csv``; two projects of a firm make one record, with the offer of the fuller text."""
+    """One record per firm chosen in ``firms.csv``; two projects of a firm make one record with one offer."""
     by_id = {project["project_id"]: project for project in projects}
     rows = sorted(read_table("firms.csv"), key=lambda r: (by_id[r["project"]]["start"], r["project"], r["partner"]))
     tags = classify.load(HERE / "authored" / "tags.csv")
@@ -100,13 +108,13 @@ def sme_records(projects: list[Record], corrections: dict[str, Record]) -> list[
     for row in rows:
         project, supplied_id = by_id[row["project"]], f"cordis-{row['project']}-{row['partner']}"
         partner, correction = project["partners"][int(row["partner"]) - 1], corrections.get(supplied_id, {})
-        if correction.get("action") == "drop":
-            continue
         key = (slug(partner["name"]), partner["country"])
         if key not in firms:
             name = correction.get("name") or display(partner["name"])
-            source = f"CORDIS project {row['project']} ({project['acronym']}); needs, contacts and membership illustrative"
-            firms[key] = empty(supplied_id, correction.get("kind") or "sme", name, ISO[partner["country"]], source)
+            source = (
+                f"CORDIS project {row['project']} ({project['acronym']}); needs, contacts and membership illustrative"
+            )
+            firms[key] = empty(supplied_id, "sme", name, ISO[partner["country"]], source)
             firms[key].update(region=correction.get("region") or None, city=correction.get("city") or None)
         words[key] += f" {project['title']}. {project['description']} {firms[key]['name']}"
         firms[key]["sectors"] = list(dict.fromkeys([*firms[key]["sectors"], *row["sectors"].split("|")]))
@@ -168,9 +176,8 @@ def write(name: str, records: list[Record]) -> None:
 
 
 def main(data: Path) -> None:
-    corrections = {row["supplied_id"]: row for row in read_table("corrections.csv")}
     clusters, platform = cluster_records(), platform_records()
-    firms = sme_records(read_projects(data), corrections)
+    firms = sme_records(read_projects(data), {row["supplied_id"]: row for row in read_table("corrections.csv")})
     join_clusters(firms, clusters)
     needs = read_needs()
     for record in [*clusters, *firms]:

@@ -28,7 +28,9 @@ def load(table: Path) -> list[Rule]:
 
 
 def _pattern(keyword: str) -> re.Pattern[str]:
-    return re.compile(r"\b" + re.escape(keyword.strip()).replace(r"\*", r"\w*").replace(r"\ ", r"[\s-]+") + r"\b", re.IGNORECASE)
+    return re.compile(
+        r"\b" + re.escape(keyword.strip()).replace(r"\*", r"\w*").replace(r"\ ", r"[\s-]+") + r"\b", re.IGNORECASE
+    )
 
 
 def best(rules: list[Rule], text: str, at_most: int, at_least: float, within: float = 0.5) -> list[str]:

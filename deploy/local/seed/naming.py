@@ -8,8 +8,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _LEGAL = {
-    "GMBH": "GmbH", "LIMITED": "Limited", "LTD": "Ltd", "APS": "ApS", "BVBA": "BVBA", "SPA": "SpA", "SRL": "Srl", "SRLS": "Srls",
-    "SPOLKA": "Spółka", "Z.O.O.": "z o.o.", "SRO": "s.r.o.", "DOO": "d.o.o.", "MBH": "mbH", "EHF": "ehf", "EHF.": "ehf.",
+    "GMBH": "GmbH", "LIMITED": "Limited", "LTD": "Ltd", "APS": "ApS", "BVBA": "BVBA", "SPA": "SpA", "SRL": "Srl",
+    "SRLS": "Srls",
+    "SPOLKA": "Spółka", "Z.O.O.": "z o.o.", "SRO": "s.r.o.", "DOO": "d.o.o.",
+    "MBH": "mbH", "EHF": "ehf", "EHF.": "ehf.",
 }  # fmt: skip
 _SMALL = {
     "DE",

@@ -1,7 +1,7 @@
 """Shorten a project's own description to the sentences that say what its SME offers.
 
-Nothing is rewritten: the title and some sentences, chosen by hand in ``authored/firms.csv``, are kept in their order, so that
-an offer stays the organisation's own words (CORDIS, CC BY 4.0).
+Nothing is rewritten: the title and some sentences, chosen by hand in ``authored/firms.csv``, are kept in their order,
+so that an offer stays the organisation's own words (CORDIS, CC BY 4.0).
 """
 
 import re
@@ -9,12 +9,15 @@ import re
 LONGEST = 900  # characters of an offer: about what the sentence encoders read
 
 _BOUNDARY = re.compile(r"(?<=[.!?])\s+(?=[\"“‘'(\[\-•]?[A-Z0-9])|\s*[•▪●]\s*|(?<=\.)(?=[A-Z][a-z]{2,})|\n+")
-_ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|etc|approx|ca|vs|Ltd|No|Fig|Dr|Mr|Prof|St|incl|max|min|S\.L|S\.A|Inc|Co)\.)$")
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:e\.g|i\.e|etc|approx|ca|vs|Ltd|No|Fig|Dr|Mr|Prof|St|incl|max|min|S\.L|S\.A|Inc|Co)\.)$"
+)
 _LIST_MARK = re.compile(r"^(?:\(?[0-9ivx]{1,3}[.)]|[-–•*])\s*", re.IGNORECASE)
 _STUDY = re.compile(
-    r"^(?:A )?(?:feasibility (?:study|assessment)(?: for| of| to)?|commerciali[sz]ation of|up-scaling, demonstration and first market"
-    r" application of|demonstration of(?: the economic feasibility of)?|industrial scale-up of|a study for the technical and business"
-    r" feasibility of|investigating the commercial feasibility of)\s+(?:(?:an?|the)\s+)?",
+    r"^(?:A )?(?:feasibility (?:study|assessment)(?: for| of| to)?|commerciali[sz]ation of|industrial scale-up of"
+    r"|up-scaling, demonstration and first market application of|demonstration of(?: the economic feasibility of)?"
+    r"|a study for the technical and business feasibility of|investigating the commercial feasibility of)\s+"
+    r"(?:(?:an?|the)\s+)?",
     re.IGNORECASE,
 )
 
@@ -38,7 +41,7 @@ def heading(title: str) -> str:
     text = _STUDY.sub("", re.sub(r"\s+", " ", title).strip()).rstrip(". ")
     if text == text.upper():
         text = text.lower()
-    if len(text.split()) < 4 or text.startswith("Topic identifier"):
+    if len(text.split()) < 3 or text.startswith("Topic identifier"):
         return ""
     return f"{text[0].upper()}{text[1:]}."
 

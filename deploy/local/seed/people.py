@@ -1,5 +1,7 @@
 """Made-up contacts: names usual in a language, addresses at example.org, a consent that says how it was (not) given."""
 
+import csv
+from pathlib import Path
 from typing import Any
 
 from deploy.local.seed.naming import ascii_fold, pick, share, slug
@@ -56,11 +58,14 @@ _NAMES: dict[str, tuple[str, str]] = {
         "Carter Hughes Walsh Bennett Murphy Foster Reid Shaw Collins Doyle Harper Brooks Quinn Marsh Field Hart",
     ),
     "es": (
-        "Lucía Carlos Marta Javier Elena Pablo Carmen Sergio Nuria Álvaro Pilar Diego Irene Rubén Silvia Andrés Laura Óscar",
-        "García Romero Navarro Ortega Vidal Serrano Molina Castro Iglesias Pascual Herrera Campos Reyes Soler Prieto Fuentes Vega Crespo",
+        "Lucía Carlos Marta Javier Elena Pablo Carmen Sergio Nuria Álvaro Pilar Diego Irene Rubén Silvia Andrés",
+        "García Romero Navarro Ortega Vidal Serrano Molina Castro Iglesias Pascual Herrera Campos Reyes Soler Vega",
     ),
     "et": ("Kadri Tarmo Liis Andres Piret Marko", "Tamm Saar Kask Rebane Ilves Mets"),
-    "fi": ("Anna Mikko Laura Juha Sanna Antti Riikka Timo", "Virtanen Korhonen Mäkinen Laine Heikkinen Salonen Niemi Rantala"),
+    "fi": (
+        "Anna Mikko Laura Juha Sanna Antti Riikka Timo",
+        "Virtanen Korhonen Mäkinen Laine Heikkinen Salonen Niemi Rantala",
+    ),
     "fr": (
         "Camille Nicolas Sophie Julien Claire Antoine Hélène Mathieu Isabelle Vincent Aurélie Benoît",
         "Moreau Lefèvre Girard Mercier Bonnet Lambert Fontaine Rousseau Chevalier Gautier Perrin Morel",
@@ -69,46 +74,50 @@ _NAMES: dict[str, tuple[str, str]] = {
     "hu": ("Katalin Gábor Zsófia Péter Ágnes László", "Nagy Szabó Tóth Kovács Horváth Varga"),
     "is": ("Guðrún Sigríður Helga Anna", "Jónsdóttir Einarsdóttir Ólafsdóttir Magnúsdóttir"),
     "it": (
-        "Giulia Marco Francesca Luca Chiara Andrea Elena Matteo Silvia Davide Paola Stefano Valentina Roberto Laura Fabio Sara Paolo",
-        "Rossi Bianchi Ferrari Conti Gallo Costa Fontana Rizzo Moretti Lombardi Barbieri Mariani Greco Villa Serra Marini Longo Caruso",
+        "Giulia Marco Francesca Luca Chiara Andrea Elena Matteo Silvia Davide Paola Stefano Valentina Roberto Laura",
+        "Rossi Bianchi Ferrari Conti Gallo Costa Fontana Rizzo Moretti Lombardi Barbieri Mariani Greco Villa Serra",
     ),
     "lt": ("Tomas Jonas Mantas Darius", "Kazlauskas Petrauskas Jankauskas Balsys"),
     "lv": ("Ilze Līga Inese Dace", "Bērziņa Kalniņa Ozola Liepiņa"),
-    "nl": ("Sanne Jeroen Marieke Pieter Anouk Bas Lotte Wouter", "de Vries Bakker Visser Smit Mulder Bos Dekker Kuipers"),
+    "nl": (
+        "Sanne Jeroen Marieke Pieter Anouk Bas Lotte Wouter",
+        "de Vries Bakker Visser Smit Mulder Bos Dekker Kuipers",
+    ),
     "no": ("Ingrid Lars Kari Ole Silje Erik", "Hansen Berg Haugen Solberg Lie Moen"),
-    "pl": ("Anna Piotr Katarzyna Tomasz Magdalena Marek Joanna Michał", "Nowak Wójcik Mazur Krawczyk Dudek Kowalczyk Pawlak Sikora"),
+    "pl": (
+        "Anna Piotr Katarzyna Tomasz Magdalena Marek Joanna Michał",
+        "Nowak Wójcik Mazur Krawczyk Dudek Kowalczyk Pawlak Sikora",
+    ),
     "pt": ("Ana João Inês Rui Sofia Miguel", "Silva Ferreira Carvalho Teixeira Moreira Lopes"),
     "ro": ("Ioana Andrei Elena Mihai", "Popescu Ionescu Dumitru Stan"),
     "sk": ("Zuzana Katarína Martina Jana", "Kováčová Horváthová Balážová Šimková"),
     "sl": ("Maja Luka Nina Matej", "Novak Krajnc Zupančič Kovač"),
     "sr": ("Jelena Nikola Milica Marko", "Jovanović Petrović Nikolić Ilić"),
-    "sv": ("Karin Johan Emma Anders Sofia Erik Malin Fredrik", "Andersson Lindgren Nilsson Ekström Berglund Holm Sandberg Åberg"),
+    "sv": (
+        "Karin Johan Emma Anders Sofia Erik Malin Fredrik",
+        "Andersson Lindgren Nilsson Ekström Berglund Holm Sandberg Åberg",
+    ),
     "tr": ("Ayşe Mehmet Elif Can", "Yılmaz Demir Kaya Şahin"),
     "uk": ("Olena Andriy Iryna Taras", "Kovalenko Shevchenko Bondarenko Tkachenko"),
 }
 
-_WORDING = {
-    "en": "Yes, suggest partners for us to me by e-mail, at most a few a week. I can withdraw this at any time.",
-    "fr": "Oui, proposez-moi par courriel des partenaires pour notre entreprise. Je peux retirer cet accord à tout moment.",
-    "de": "Ja, schlagen Sie mir Partner für unser Unternehmen per E-Mail vor. Ich kann das jederzeit widerrufen.",
-    "pl": "Tak, proszę o propozycje partnerów dla naszej firmy pocztą elektroniczną. Zgodę mogę wycofać w każdej chwili.",
-    "es": "Sí, quiero recibir por correo electrónico propuestas de socios para nuestra empresa. Puedo retirar este permiso en cualquier momento.",
-    "it": "Sì, desidero ricevere per e-mail proposte di partner per la nostra impresa. Posso revocare il consenso in qualsiasi momento.",
-    "nl": "Ja, stel mij per e-mail partners voor ons bedrijf voor. Ik kan dit altijd intrekken.",
-    "sv": "Ja, föreslå partner till vårt företag för mig via e-post. Jag kan när som helst ta tillbaka detta.",
-    "fi": "Kyllä, ehdottakaa minulle sähköpostitse kumppaneita yrityksellemme. Voin perua suostumuksen milloin tahansa.",
-    "pt": "Sim, proponham-me por correio eletrónico parceiros para a nossa empresa. Posso retirar esta autorização a qualquer momento.",
-    "cs": "Ano, navrhujte mi e-mailem partnery pro naši firmu. Souhlas mohu kdykoli odvolat.",
-}
-NO_CONSENT = 0.05  # part of the SME contacts that did not opt in, so that the rule can be seen at work
+with (Path(__file__).parent / "authored" / "consent.csv").open(encoding="utf-8", newline="") as _lines:
+    _WORDING = {row["language"]: row["wording"] for row in csv.DictReader(_lines)}
+NO_CONSENT = 0.05  # part of the SME contacts without opt-in (half declined, half never asked): shows the rule at work
 
 
 def consent(person: str, language: str, given: bool) -> dict[str, Any]:
     """The consent record; its moment lies in the first days of September 2026."""
     day, hour = 1 + int(share("day", person) * 20), 7 + int(share("hour", person) * 9)
-    source = "illustrative: registration form of the demo" if given else "illustrative: imported, never asked or declined"
+    source = f"illustrative: {'registration' if given else 'declined in the registration'} form of the demo"
     wording = _WORDING.get(language, _WORDING["en"])
-    return {"purpose": "suggestions", "given": given, "at": f"2026-09-{day:02d}T{hour:02d}:00:00Z", "wording": wording, "source": source}
+    return {
+        "purpose": "suggestions",
+        "given": given,
+        "at": f"2026-09-{day:02d}T{hour:02d}:00:00Z",
+        "wording": wording,
+        "source": source,
+    }
 
 
 def contact(organisation: dict[str, Any], role: str, number: int = 1, given: bool | None = None) -> dict[str, Any]:
@@ -130,5 +139,5 @@ def contact(organisation: dict[str, Any], role: str, number: int = 1, given: boo
         "role": role,
         "language": language,
         "time_zone": zone,
-        "consent": consent(supplied_id, language, given),
+        "consent": None if not given and share("asked", *key) < 0.5 else consent(supplied_id, language, given),
     }
