@@ -41,6 +41,16 @@ class ServiceClient:
         ``token`` acts on behalf of a person; without it the call is the service's own.
         Raises :class:`Problem`: the other side's own problem, or 503 when it does not answer.
         """
+        response = await self._send(service, method, path, token=token, **extra)
+        return response.json() if response.content else None
+
+    async def download(self, service: str, path: str, *, token: str | None = None) -> bytes:
+        """GET a file (such as an export) and return its bytes."""
+        return (await self._send(service, "GET", path, token=token)).content
+
+    async def _send(
+        self, service: str, method: str, path: str, *, token: str | None = None, **extra: Any
+    ) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token or self._service_token(service)}", **extra.pop("headers", {})}
         if traceparent := current_traceparent():
             headers["traceparent"] = traceparent
@@ -51,7 +61,7 @@ class ServiceClient:
         except httpx.HTTPError as error:
             raise Problem(503, "service-away", f"The {service} service does not answer just now.") from error
         if response.is_success:
-            return response.json() if response.content else None
+            return response
         raise _problem_of(service, response)
 
     async def get(self, service: str, path: str, *, token: str | None = None, **extra: Any) -> Any:
