@@ -2,8 +2,9 @@
 
 from services.notifier.consumers import handlers
 from services.notifier.endpoints import router
+from services.notifier.jobs import jobs
 from services.notifier.settings import Settings
-from services.notifier.work import close_post, jobs, open_post, periodic
+from services.notifier.work import close_post, open_post, periodic
 from shared.service import Service
 
 service = Service(

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.notifier.consent import SUGGESTIONS
 from services.notifier.repository import people
 from services.notifier.schemas import PreferencesIn, PreferencesOut
-from services.notifier.tokens import InvalidUnsubscribeTokenError, Unsubscription, UnsubscribeTokens
+from services.notifier.tokens import InvalidUnsubscribeTokenError, UnsubscribeTokens, Unsubscription
 from shared.clock import now
 from shared.problems import unprocessable
 
@@ -45,7 +45,7 @@ async def unsubscribe(session: AsyncSession, tokens: UnsubscribeTokens, token: s
         raise unprocessable("unknown-list", "There is no such list.")
     person = await people.get(session, wanted.person_id, lock=True)
     chosen = await people.preference(session, wanted.person_id)
-    forgotten = person is None or person.erased
+    forgotten = person is not None and person.erased
     if not forgotten and (chosen is None or chosen.suggestions):
         await people.store_preference(session, wanted.person_id, now(), {"suggestions": False})
     return wanted
