@@ -8,10 +8,12 @@ from services.mobility.facts import Application
 from services.mobility.ledger import ZERO
 from services.mobility.programme_rules import (
     AmountRule,
+    Cap,
     CoFinancing,
     CompletedVisitBeforePayment,
     EligibilityRule,
     LumpSum,
+    ReducedLumpSum,
     Rules,
     Validity,
     share,
@@ -20,6 +22,9 @@ from services.mobility.verdict import Finding, Verdict
 from services.mobility.working_days import add_months
 from shared.contracts.mobility import VoucherKind
 
+AMOUNT_ORDER: tuple[type[AmountRule], ...] = (LumpSum, ReducedLumpSum, CoFinancing, Cap)
+"""However a clerk lists them: first what is asked for, then the share of it, and the cap on what is left."""
+
 
 def judge(claim: Application, terms: Rules) -> Verdict:
     """Judge by the rules in force on the day of the application. The amount is 0 unless every rule passes."""
@@ -27,10 +32,9 @@ def judge(claim: Application, terms: Rules) -> Verdict:
     findings = structural(claim)
     findings += [rule.judge(claim) for rule in rules if isinstance(rule, EligibilityRule)]
     amount = claim.cost or ZERO
-    for rule in rules:
-        if isinstance(rule, AmountRule):
-            finding, amount = rule.judge(claim, amount)
-            findings.append(finding)
+    for rule in sorted((r for r in rules if isinstance(r, AmountRule)), key=lambda r: AMOUNT_ORDER.index(type(r))):
+        finding, amount = rule.judge(claim, amount)
+        findings.append(finding)
     if claim.kind is VoucherKind.TRAVEL and not any(isinstance(rule, LumpSum) for rule in rules):
         findings.append(_found("lump-sum", False, "The programme has no lump sum in force on this day."))
     findings.append(_validity(claim.applied_on, terms))
