@@ -15,6 +15,9 @@ from deploy.local.broker import Broker, choose_broker
 from deploy.local.keys import Keys
 from deploy.local.postgres import Postgres
 from deploy.local.process import run_apart
+from deploy.local.stack import Stack
+from deploy.local.state import Installation
+from deploy.local.supervisor import Supervisor
 from deploy.topics import ensure_topics
 from shared.auth import Role, TokenIssuer
 from shared.database import Database
@@ -39,19 +42,47 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     server.stop()
 
 
-@pytest.fixture(scope="session")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """One broker for the whole run with all topics: Apache Kafka if KAFKA_HOME is set, else the embedded one.
+BROKERS = ["embedded", *(["kafka"] if kafka_home() else [])]
 
-    A test that kills its broker makes its own with ``choose_broker``.
-    """
+
+@pytest.fixture(scope="session", params=BROKERS)
+def broker_kind(request: pytest.FixtureRequest) -> str:
+    """``embedded``, and ``kafka`` too when KAFKA_HOME is set: whoever asks for it runs on both."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def broker(broker_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A running broker with all topics. A test that kills its broker makes one of its own with :func:`new_broker`."""
     folder = tmp_path_factory.mktemp("broker")
-    started = choose_broker(folder / "data", folder / "broker.log", kafka_home())
+    started = new_broker(broker_kind, folder)
     started.start()
     settings = ServiceSettings(kafka_bootstrap_servers=started.bootstrap)
     run_apart(lambda: ensure_topics(settings))
     yield started
     started.stop()
+
+
+def new_broker(kind: str, folder: Path) -> Broker:
+    """Return a broker that is not started yet."""
+    return choose_broker(folder / "data", folder / "broker.log", kafka_home() if kind == "kafka" else None)
+
+
+def new_stack(kind: str, folder: Path, **options: Any) -> Stack:
+    """Return a whole stack that is not started yet, on ports nobody uses; see :class:`Stack` for the options."""
+    return Stack(Installation(folder, ports={}), kafka_home() if kind == "kafka" else None, durable=False, **options)
+
+
+@pytest.fixture(scope="session")
+def stack(broker_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The whole of Intercluster, as ``intercluster up`` starts it: engines, mailbox, five processes, supervisor."""
+    running = new_stack(broker_kind, tmp_path_factory.mktemp("stack"))
+    running.start()
+    supervisor = Supervisor(running, report=lambda words: None)
+    supervisor.start()
+    yield running
+    supervisor.stop()
+    running.stop()
 
 
 @pytest.fixture(scope="session")

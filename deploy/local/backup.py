@@ -14,7 +14,7 @@ from deploy.local.process import StartError, listens, run_apart
 from deploy.local.state import Installation
 from shared.contracts.topics import SERVICES
 from shared.database import Database
-from shared.messaging import mark_for_replay, raise_epoch
+from shared.messaging import mark_for_replay, mark_restored
 from shared.settings import ServiceSettings
 
 Report = Callable[[str], None]
@@ -85,7 +85,7 @@ def restore_database(postgres: Postgres, service: str, dump: Path, database: str
     # The extensions are there already; the dump's comments on them belong to the superuser.
     options = ("--no-owner", "--no-comments", f"--role={service}", "--exit-on-error", "--single-transaction")
     postgres.run("pg_restore", *options, "--dbname", fresh, str(dump))
-    epoch = run_apart(partial(_in_transaction, url, raise_epoch))
+    epoch = run_apart(partial(_in_transaction, url, mark_restored))
     postgres.drop_database(name)
     postgres.sql(f"ALTER DATABASE {fresh} RENAME TO {name}")
     return epoch

@@ -18,6 +18,11 @@ T = TypeVar("T")
 LOOPBACK = "127.0.0.1"
 
 
+_SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
+"""The one thread that starts children. Linux sends the parent-death signal when the *thread* that made the child ends,
+so a thread that lives as long as this process must be the parent."""
+
+
 class StartError(RuntimeError):
     """A child process could not be started; the message says what its log said last."""
 
@@ -105,11 +110,14 @@ class Process:
     def start(self) -> None:
         """Start the child; its output is appended to its log."""
         self.kill()
+        self._child = _SPAWNER.submit(self._spawn).result()
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         guard = ["setpriv", "--pdeathsig", self.death_signal] if shutil.which("setpriv") else []
         with self.log.open("ab") as output:
             # The guard stands after the prefix: a change of user namespace clears the parent-death signal.
-            self._child = subprocess.Popen(
+            return subprocess.Popen(
                 [*self.prefix, *guard, *self.argv],
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -50,7 +50,8 @@ class Outside:
 class Stack:
     """Start, stop and repair everything. ``processes`` holds what runs, by name, in order of starting.
 
-    ``durable=False`` is for tests: the data survives any process, not the machine.
+    ``durable=False`` is for tests: the data survives any process, not the machine. ``services`` starts fewer of them,
+    ``environment`` sets more for all of them.
     """
 
     def __init__(
@@ -61,8 +62,10 @@ class Stack:
         durable: bool = True,
         report: Report = lambda words: None,
         environment: dict[str, str] | None = None,
+        services: tuple[str, ...] = SERVICES,
     ) -> None:
         self.installation = installation
+        self.services = services
         self.outside = outside or Outside()
         self.kafka_home = kafka_home
         self.durable = durable
@@ -88,9 +91,9 @@ class Stack:
                 for each in started:
                     each.result()
             self.installation.save(bootstrap=self.bootstrap, profile=self.profile)
-            for service in SERVICES:
+            for service in self.services:
                 self.start_service(service)
-            self.wait_ready(SERVICES)
+            self.wait_ready(self.services)
         except BaseException:
             self.stop()
             raise
@@ -98,7 +101,7 @@ class Stack:
 
     def stop(self) -> None:
         """Stop in order: services together, then mailbox, broker, database. Every step is bounded."""
-        services = [self.processes[name] for name in SERVICES if name in self.processes]
+        services = [self.processes[name] for name in self.services if name in self.processes]
         _stop_together(services, STOP_WITHIN_SECONDS)
         if "mailbox" in self.processes:
             self.processes["mailbox"].stop(seconds=5)
@@ -145,7 +148,7 @@ class Stack:
             self.postgres.start()
             self._note_port("postgres", self.postgres.port)
             present = self.postgres.databases()
-            for service in SERVICES:
+            for service in self.services:
                 if service not in present:
                     self.postgres.create_database(service, service)
         self.report("PostgreSQL runs")
@@ -154,7 +157,7 @@ class Stack:
     def migrate(self) -> None:
         """Bring all databases to the newest revision."""
         log = self.installation.logs / "migrations.log"
-        urls = {f"DATABASE_URL_{service.upper()}": self.database_url(service) for service in SERVICES}
+        urls = {f"DATABASE_URL_{service.upper()}": self.database_url(service) for service in self.services}
         migration = Process(
             "migrations", [sys.executable, "-m", "deploy.local.migrate"], log, environment={**self._base(), **urls}
         )

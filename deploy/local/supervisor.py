@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from deploy.local.process import StartError
 from deploy.local.stack import Stack
-from shared.contracts.topics import SERVICES
 
 LOOK_EVERY_SECONDS = 0.25
 FIRST_PAUSE_SECONDS = 0.5
@@ -72,7 +71,7 @@ class Supervisor:
             engines.append(("postgres", stack.postgres.process.alive, self._restart_postgres))
         if stack.broker is not None:
             engines.append(("broker", stack.broker.process.alive, self._restart_broker))
-        for name in ("mailbox", *SERVICES):
+        for name in ("mailbox", *stack.services):
             process = stack.processes[name]
             engines.append((name, process.alive, process.start))
         for name, alive, restart in engines:
@@ -117,6 +116,6 @@ class Supervisor:
             return
         self.stack.installation.ports[name] = after
         self.stack.installation.save(bootstrap=self.stack.bootstrap, profile=self.stack.profile)
-        for service in SERVICES:
+        for service in self.stack.services:
             self.stack.processes[service].stop()
             self.stack.start_service(service)
