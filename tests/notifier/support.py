@@ -16,7 +16,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from deploy.local.process import free_port
 from services.notifier import composing, occasions, people
 from services.notifier.consumers import handlers
-from services.notifier.models import Delivery
+from services.notifier.models import Delivery, Notice
 from services.notifier.sending import Post
 from services.notifier.work import open_post
 from shared.clock import now
@@ -301,6 +301,11 @@ class Notifier:
         while await occasions.resolve(self.context.database, timedelta(days=30)):
             pass
         await composing.compose(self.context.database, self.post.settings)
+
+    async def make_due(self) -> None:
+        """Let the pauses of all waiting notices pass."""
+        async with self.context.database.transaction() as session:
+            await session.execute(sa.update(Notice).values(look_at=Notice.created_at))
 
     async def works(self) -> None:
         """Do all work that is due: compose, then send everything in the queue."""

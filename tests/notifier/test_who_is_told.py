@@ -1,0 +1,254 @@
+"""From events to mails: who is told, once, in whatever order the topics arrive."""
+
+from datetime import timedelta
+
+import pytest
+
+from services.notifier import occasions
+from shared.clock import now
+from shared.contracts import Version
+from shared.contracts.matching import SUGGESTION_ANSWERED, SUGGESTION_WITHDRAWN, Answer, SuggestionState
+from shared.contracts.mobility import (
+    PROGRAMME_CHANGED,
+    VISIT_APPROVED,
+    VISIT_REQUESTED,
+    VOUCHER_APPLIED,
+    VOUCHER_PAID,
+    Approval,
+    Party,
+    ProgrammeSnapshot,
+    VisitState,
+    VoucherKind,
+    VoucherState,
+)
+from shared.contracts.profiles import ORGANISATION_ERASED, OrganisationErased
+from tests.notifier.support import Notifier, organisation, suggestion, visit, voucher
+
+OURS = organisation("Alpha GmbH", languages=("de", "en"))
+THEIRS = organisation("Beta SAS", "FR")
+
+
+async def test_both_sides_get_one_mail_about_a_suggestion(notifier: Notifier) -> None:
+    await notifier.knows(OURS, THEIRS)
+    anna = await notifier.person("Anna", (OURS.organisation_id, "sme_contact"))
+    bruno = await notifier.person("Bruno", (THEIRS.organisation_id, "sme_contact"))
+    pair = suggestion(OURS.organisation_id, THEIRS.organisation_id)
+
+    await notifier.proposes(pair)
+    await notifier.works()
+
+    assert len(notifier.server.mails) == 2
+    (mail,) = notifier.server.to(notifier.address(anna))
+    assert "Beta SAS" in mail["Subject"]
+    assert f"suggestion:{pair.suggestion_id}:{anna}" in mail["X-Intercluster-Occasion"]
+    assert len(notifier.server.to(notifier.address(bruno))) == 1
+    assert {each.state for each in await notifier.deliveries()} == {"sent"}
+
+
+async def test_a_suggestion_that_comes_before_card_and_organisation_is_mailed_when_they_arrive(
+    notifier: Notifier,
+) -> None:
+    pair = suggestion(OURS.organisation_id, THEIRS.organisation_id)
+    await notifier.proposes(pair)
+    await notifier.works()
+    anna = await notifier.person("Anna", (OURS.organisation_id, "sme_contact"))
+    await notifier.works()
+    assert notifier.server.mails == []
+
+    await notifier.knows(OURS, THEIRS)
+    await notifier.make_due()
+    await notifier.works()
+
+    assert len(notifier.server.to(notifier.address(anna))) == 1
+
+
+async def test_somebody_who_joins_later_is_told_of_open_suggestions(notifier: Notifier) -> None:
+    await notifier.knows(OURS, THEIRS)
+    await notifier.proposes(suggestion(OURS.organisation_id, THEIRS.organisation_id))
+    await notifier.works()
+
+    late = await notifier.person("Late", (OURS.organisation_id, "sme_contact"))
+    await notifier.works()
+    await notifier.works()
+
+    assert len(notifier.server.to(notifier.address(late))) == 1
+
+
+async def test_an_event_told_again_mails_nobody_again(notifier: Notifier) -> None:
+    pair = await _two_people_and_a_suggestion(notifier)
+    await notifier.works()
+
+    await notifier.proposes(pair, pair)
+    await notifier.works()
+
+    assert len(notifier.server.mails) == 2
+
+
+async def test_without_the_business_key_the_double_would_be_seen(
+    notifier: Notifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def always(*_arguments: object) -> bool:
+        return True
+
+    monkeypatch.setattr(occasions, "claim", always)
+    pair = await _two_people_and_a_suggestion(notifier)
+    await notifier.works()
+    await notifier.proposes(pair)
+    await notifier.works()
+
+    seen = notifier.server.occasions()
+    assert len(seen) > len(set(seen))
+
+
+async def test_a_suggestion_withdrawn_before_its_mail_is_not_mailed(notifier: Notifier) -> None:
+    pair = await _two_people_and_a_suggestion(notifier)
+    withdrawn = pair.model_copy(update={"state": SuggestionState.WITHDRAWN, "version": Version(epoch=1, n=2)})
+    await notifier.hears(SUGGESTION_WITHDRAWN, withdrawn)
+    await notifier.works()
+    assert notifier.server.mails == []
+
+    again = pair.model_copy(update={"version": Version(epoch=1, n=3)})
+    await notifier.proposes(again)
+    await notifier.works()
+    assert len(notifier.server.mails) == 2
+
+
+async def test_a_side_that_has_answered_is_not_asked_again(notifier: Notifier) -> None:
+    pair = await _two_people_and_a_suggestion(notifier)
+    answered = pair.model_copy(update={"first_answer": Answer.INTERESTED, "version": Version(epoch=1, n=2)})
+    await notifier.hears(SUGGESTION_ANSWERED, answered)
+    await notifier.works()
+
+    (mail,) = notifier.server.mails
+    assert mail["X-Intercluster-Occasion"].startswith(f"suggestion:{pair.suggestion_id}:")
+
+
+async def test_contacts_appear_in_the_connection_mail_of_the_other_side_and_nowhere_else(notifier: Notifier) -> None:
+    await notifier.knows(OURS, THEIRS)
+    anna = await notifier.person("Anna", (OURS.organisation_id, "sme_contact"))
+    bruno = await notifier.person("Bruno", (THEIRS.organisation_id, "sme_contact"))
+    pair = suggestion(OURS.organisation_id, THEIRS.organisation_id)
+    await notifier.proposes(pair)
+    await notifier.works()
+    assert not any(notifier.address(bruno) in each.as_string() for each in notifier.server.to(notifier.address(anna)))
+
+    await notifier.connects(pair)
+    await notifier.connects(pair)
+    await notifier.works()
+
+    connection = [each for each in notifier.server.mails if "connection:" in each["X-Intercluster-Occasion"]]
+    assert len(connection) == 2
+    (to_anna,) = [each for each in connection if notifier.address(anna) in each["To"]]
+    text = to_anna.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert notifier.address(bruno) in text
+    assert notifier.address(anna) not in text
+    assert to_anna["List-Unsubscribe"] is None
+
+
+async def test_a_requested_visit_asks_those_who_have_to_decide(notifier: Notifier) -> None:
+    await notifier.knows(OURS, THEIRS)
+    anna = await notifier.person("Anna", (OURS.organisation_id, "sme_contact"), consent=None)
+    bruno = await notifier.person("Bruno", (THEIRS.organisation_id, "sme_contact"), consent=None)
+    signed = Approval(
+        party=Party.VISITOR,
+        organisation_id=OURS.organisation_id,
+        person_id=anna,
+        decision="approve",
+        decided_at=now(),
+    )
+    requested = visit(OURS.organisation_id, THEIRS.organisation_id, anna, approvals=(signed,))
+    await notifier.hears(VISIT_REQUESTED, requested)
+    await notifier.works()
+
+    assert notifier.server.to(notifier.address(anna)) == []
+    (mail,) = notifier.server.to(notifier.address(bruno))
+    assert mail["Subject"] == "Please decide: visit of Alpha GmbH to Beta SAS"
+    assert mail["X-Intercluster-Occasion"] == f"visit-requested:{requested.visit_id}:1.1:{bruno}"
+
+
+async def test_an_approved_visit_is_told_to_all_four_parties(notifier: Notifier) -> None:
+    hub = organisation("Hub One")
+    await notifier.knows(OURS, THEIRS, hub)
+    people = [
+        await notifier.person("Anna", (OURS.organisation_id, "sme_contact")),
+        await notifier.person("Bruno", (THEIRS.organisation_id, "sme_contact")),
+        await notifier.person("Hilde", (hub.organisation_id, "hub_manager")),
+    ]
+    approved = visit(
+        OURS.organisation_id,
+        THEIRS.organisation_id,
+        people[0],
+        visitor_hub_id=hub.organisation_id,
+        host_hub_id=hub.organisation_id,
+        state=VisitState.APPROVED,
+    )
+    await notifier.hears(VISIT_APPROVED, approved)
+    await notifier.works()
+
+    assert [len(notifier.server.to(notifier.address(each))) for each in people] == [1, 1, 1]
+
+
+async def test_late_news_of_a_request_are_still_told_after_the_approval(notifier: Notifier) -> None:
+    await notifier.knows(OURS, THEIRS)
+    anna = await notifier.person("Anna", (OURS.organisation_id, "sme_contact"))
+    requested = visit(OURS.organisation_id, THEIRS.organisation_id, anna)
+    approved = requested.model_copy(update={"state": VisitState.APPROVED, "version": Version(epoch=1, n=5)})
+    await notifier.hears(VISIT_APPROVED, approved)
+    await notifier.hears(VISIT_REQUESTED, requested)
+    await notifier.works()
+
+    assert len(notifier.server.to(notifier.address(anna))) == 2
+
+
+async def test_voucher_mails_go_to_the_funder_when_she_must_act_and_to_the_applicant_otherwise(
+    notifier: Notifier,
+) -> None:
+    funder = organisation("Voucher Agency", "IE")
+    await notifier.knows(OURS, funder)
+    clerk = await notifier.person("Clara", (funder.organisation_id, "voucher_administrator"))
+    anna = await notifier.person("Anna", (OURS.organisation_id, "sme_contact"), language="de")
+    applied = voucher(funder.organisation_id, OURS.organisation_id, anna)
+    programme = ProgrammeSnapshot(
+        version=Version(epoch=1, n=1),
+        programme_id=applied.programme_id,
+        funder_id=funder.organisation_id,
+        name="Travel lump sums",
+        kind=VoucherKind.TRAVEL,
+        budget=applied.amount,
+        available=applied.amount,
+        opens_on=now().date(),
+        closes_on=now().date(),
+        changed_at=now(),
+    )
+    await notifier.hears(PROGRAMME_CHANGED, programme)
+    await notifier.hears(VOUCHER_APPLIED, applied)
+    paid = applied.model_copy(update={"state": VoucherState.PAID, "version": Version(epoch=1, n=5)})
+    await notifier.hears(VOUCHER_PAID, paid)
+    await notifier.works()
+
+    (to_clerk,) = notifier.server.to(notifier.address(clerk))
+    assert to_clerk["Subject"] == "Voucher application of Alpha GmbH: €780.00"
+    assert "Travel lump sums" in to_clerk.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    (to_anna,) = notifier.server.to(notifier.address(anna))
+    assert to_anna["Subject"] == "Bezahlt: 780,00 € für Alpha GmbH"
+
+
+async def test_an_erased_organisation_is_named_in_no_later_mail(notifier: Notifier) -> None:
+    await _two_people_and_a_suggestion(notifier)
+    await notifier.hears(
+        ORGANISATION_ERASED,
+        OrganisationErased(
+            version=Version(epoch=1, n=9), organisation_id=THEIRS.organisation_id, erased_at=now() + timedelta(0)
+        ),
+    )
+    await notifier.works()
+    assert notifier.server.mails == []
+
+
+async def _two_people_and_a_suggestion(notifier: Notifier):  # type: ignore[no-untyped-def]
+    await notifier.knows(OURS, THEIRS)
+    await notifier.person("Anna", (OURS.organisation_id, "sme_contact"))
+    await notifier.person("Bruno", (THEIRS.organisation_id, "sme_contact"))
+    pair = suggestion(OURS.organisation_id, THEIRS.organisation_id)
+    await notifier.proposes(pair)
+    return pair
