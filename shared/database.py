@@ -24,7 +24,7 @@ NAMING = {
 
 
 def table_base() -> type[SQLModel]:
-    """Return a base class for one service's tables, with metadata of its own (five services fit in one test process)."""
+    """Return a base class for one service's tables, with metadata of its own (all services fit in one test process)."""
 
     class Base(SQLModel, registry=registry(metadata=sa.MetaData(naming_convention=NAMING))):
         pass
@@ -92,11 +92,11 @@ async def upsert_if_newer(
     """
     columns = {**values, "version_epoch": version.epoch, "version_n": version.n}
     target = sa.inspect(table).local_table
-    statement = insert(target).values(**key, **columns)
-    statement = statement.on_conflict_do_update(
+    inserting = insert(target).values(**key, **columns)
+    statement = inserting.on_conflict_do_update(
         index_elements=list(key),
-        set_={name: statement.excluded[name] for name in columns},
+        set_={name: inserting.excluded[name] for name in columns},
         where=sa.tuple_(target.c.version_epoch, target.c.version_n)
-        < sa.tuple_(statement.excluded.version_epoch, statement.excluded.version_n),
+        < sa.tuple_(inserting.excluded.version_epoch, inserting.excluded.version_n),
     ).returning(sa.literal(True))
     return bool(await session.scalar(statement))

@@ -32,7 +32,7 @@ def current_traceparent() -> str | None:
 
 
 def continue_trace(traceparent: str | None) -> str:
-    """Go on with the caller's trace, with a span of our own, or begin a new one; also binds ``trace_id`` to the logs."""
+    """Go on with the caller's trace in a span of our own, or begin a new one; binds ``trace_id`` to the logs."""
     found = TRACEPARENT.match(traceparent or "")
     trace_id = found.group(1) if found else secrets.token_hex(16)
     ours = f"00-{trace_id}-{secrets.token_hex(8)}-01"

@@ -6,7 +6,7 @@ from uuid import UUID
 MEDIA_TYPE = "application/problem+json"
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818 - RFC 9457's own word
     """An error the caller can act on. ``rule`` is a stable word for programs, ``detail`` a sentence for people."""
 
     def __init__(self, status: int, rule: str, detail: str, **extra: Any) -> None:

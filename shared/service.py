@@ -21,6 +21,7 @@ from shared.http import install_problem_handlers
 from shared.messaging.events import Handlers
 from shared.messaging.jobs import Jobs
 from shared.messaging.leader import Leader
+from shared.messaging.restore import mark_restored
 from shared.messaging.runtime import MessagingRuntime
 from shared.observability import configure_logging
 from shared.settings import ServiceSettings
@@ -121,17 +122,22 @@ class Service:
             await context.database.close()
 
     def main(self, arguments: Sequence[str] | None = None) -> None:
-        """Run from the command line: ``[migrate] [--role all|http|worker]``."""
+        """Run from the command line: ``[run|migrate|restored] [--role all|http|worker]``.
+
+        ``restored`` is said once after the database came back from a backup, before the service runs again.
+        """
         parser = argparse.ArgumentParser(prog=f"python -m services.{self.name}")
-        parser.add_argument("command", nargs="?", choices=("run", "migrate"), default="run")
+        parser.add_argument("command", nargs="?", choices=("run", "migrate", "restored"), default="run")
         parser.add_argument("--role", choices=("all", "http", "worker"), default="all")
         parsed = parser.parse_args(arguments)
         settings = self.settings()
         configure_logging(self.name, settings)
         if parsed.command == "migrate":
             migrations.upgrade(self.name, settings.database_url.get_secret_value())
-            return
-        asyncio.run(self._serve(settings, parsed.role))
+        elif parsed.command == "restored":
+            asyncio.run(_mark_restored(settings))
+        else:
+            asyncio.run(self._serve(settings, parsed.role))
 
     async def _serve(self, settings: ServiceSettings, role: str) -> None:
         context = self.context(settings)
@@ -158,6 +164,14 @@ class Service:
             )
         )
         await server.serve()
+
+
+async def _mark_restored(settings: ServiceSettings) -> None:
+    database = Database(settings)
+    async with database.transaction() as session:
+        epoch = await mark_restored(session)
+    await database.close()
+    log.info("marked as restored", epoch=epoch)
 
 
 async def _bounded(what: str, stopping: Awaitable[None], seconds: float = 15.0) -> None:

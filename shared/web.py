@@ -13,10 +13,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from swagger_ui_bundle import swagger_ui_path
 
 from shared.asyncapi import document
+from shared.http import problem_response
 from shared.messaging.events import Handlers
 from shared.observability import REQUEST_SECONDS, continue_trace
 from shared.problems import Problem
-from shared.http import problem_response
 
 log = structlog.get_logger()
 
@@ -39,11 +39,9 @@ def add_middleware(app: FastAPI) -> None:
         else:
             try:
                 response = await call_next(request)
-            except Exception as error:  # noqa: BLE001 - the last line: log it, tell nothing of it
+            except Exception as error:
                 log.exception("request failed", path=request.url.path, fault=type(error).__name__)
-                response = problem_response(
-                    Problem(500, "internal-error", "This is our fault; it has been logged.")
-                )
+                response = problem_response(Problem(500, "internal-error", "This is our fault; it has been logged."))
         route = getattr(request.scope.get("route"), "path", "none")
         REQUEST_SECONDS.labels(request.method, route, response.status_code).observe(time.perf_counter() - started)
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
@@ -52,7 +50,7 @@ def add_middleware(app: FastAPI) -> None:
 
 
 def add_health(app: FastAPI) -> None:
-    """``/health/live``: the process answers. ``/health/ready``: database, broker epoch and consumer are as they must be."""
+    """``/health/live``: the process answers. ``/health/ready``: database, broker epoch and consumer are well."""
 
     async def faults() -> list[str]:
         found: list[str] = []

@@ -96,7 +96,10 @@ class Theme(BaseModel):
 
 
 class RoadmapSnapshot(Snapshot):
-    """Technology roadmap of two or more clusters in its first form. ``gaps`` of a theme: clusters that need more than they offer."""
+    """Technology roadmap of two or more clusters in its first form.
+
+    ``gaps`` of a theme: the clusters that need more than they offer.
+    """
 
     roadmap_id: UUID
     cluster_ids: tuple[UUID, ...]

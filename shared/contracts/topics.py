@@ -14,7 +14,7 @@ DELIVERIES = "notifier.deliveries"
 SERVICES = ("profiles", "matching", "mobility", "notifier", "console")
 
 EPOCH_TOPIC_PREFIX = "intercluster.epoch."
-"""Name of the marker topic, followed by the broker epoch: created last, so its presence means that all topics are there."""
+"""The marker topic's name, followed by the broker epoch: created last, so where it is, all topics are."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ The rules and their reasons are in the README's chapter "How events travel". Not
 
 from shared.messaging.events import Event, Handlers, Unprocessable, claim
 from shared.messaging.jobs import Jobs
-from shared.messaging.journal import mark_for_replay, publish, publish_all, raise_epoch, redact
+from shared.messaging.journal import mark_for_replay, publish, publish_all, redact
+from shared.messaging.restore import mark_restored
 
 __all__ = [
     "Event",
@@ -14,8 +15,8 @@ __all__ = [
     "Unprocessable",
     "claim",
     "mark_for_replay",
+    "mark_restored",
     "publish",
     "publish_all",
-    "raise_epoch",
     "redact",
 ]

@@ -57,7 +57,7 @@ def faststream_security(settings: ServiceSettings) -> BaseSecurity | None:
 
 
 def make_producer(settings: ServiceSettings) -> AIOKafkaProducer:
-    """Return the relay's producer: ``acks=all``, idempotent on Apache Kafka (the embedded broker knows no such thing)."""
+    """Return the relay's producer: ``acks=all``, idempotent on Apache Kafka (the embedded broker can't)."""
     return AIOKafkaProducer(
         **client_arguments(settings),
         acks="all",

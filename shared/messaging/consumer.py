@@ -17,7 +17,7 @@ from shared.clock import now
 from shared.contracts.topics import dead_letters
 from shared.database import Database
 from shared.ids import new_id
-from shared.messaging.events import Handlers, Record, Unprocessable
+from shared.messaging.events import Handlers, Record, Unprocessable, announced_again
 from shared.messaging.tables import consumed_position, dead_letter, journal, parked_event
 from shared.observability import EVENTS_HANDLED, HANDLER_SECONDS, continue_trace
 
@@ -143,6 +143,7 @@ class Processor:
             return
         event = record.decode()
         continue_trace(event.traceparent)
+        announced_again.set("ce_announcedagain" in record.headers)
         with HANDLER_SECONDS.labels(record.type_name).time():
             await handler(session, event)
         EVENTS_HANDLED.labels(record.type_name, "handled").inc()
@@ -167,8 +168,8 @@ class Processor:
     async def bury(self, session: AsyncSession, record: Record, error: str) -> None:
         """Make a dead letter: a row to look at and redrive, and an event in the journal, in one transaction."""
         letter_id = new_id()
-        statement = insert(dead_letter).values(id=letter_id, **_columns(record), error=error)
-        statement = statement.on_conflict_do_nothing(index_elements=["origin"]).returning(dead_letter.c.id)
+        inserting = insert(dead_letter).values(id=letter_id, **_columns(record), error=error)
+        statement = inserting.on_conflict_do_nothing(index_elements=["origin"]).returning(dead_letter.c.id)
         if await session.scalar(statement) is None:
             return
         body = {
@@ -211,9 +212,7 @@ class Processor:
         ]
         statement = insert(consumed_position).values(rows)
         changed = {name: statement.excluded[name] for name in ("broker_epoch", "offset", "sequence", "processed_at")}
-        await session.execute(
-            statement.on_conflict_do_update(index_elements=["topic", "partition"], set_=changed)
-        )
+        await session.execute(statement.on_conflict_do_update(index_elements=["topic", "partition"], set_=changed))
 
 
 def _columns(record: Record) -> dict[str, Any]:

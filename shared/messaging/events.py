@@ -1,6 +1,7 @@
 """Events on the way in: what a handler gets, how handlers are registered, how an effect happens once."""
 
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -139,7 +140,16 @@ class Record:
         return event
 
 
+announced_again: ContextVar[bool] = ContextVar("announced_again", default=False)
+"""Whether the event being handled repeats, after a restore, what was announced before."""
+
+
 async def claim(session: AsyncSession, key: str) -> bool:
-    """Claim a reaction's permanent business key in the transaction of its effect; ``False``: it was done before."""
+    """Claim a reaction's permanent business key in the transaction of its effect; ``False``: it was done before.
+
+    Always ``False`` for an event that is announced again after a restore: that is for projections only.
+    """
+    if announced_again.get():
+        return False
     statement = insert(business_key).values(key=key).on_conflict_do_nothing().returning(sa.literal(True))
     return bool(await session.scalar(statement))

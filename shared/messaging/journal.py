@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.clock import now
 from shared.contracts import EventType, Snapshot
 from shared.ids import new_id
-from shared.messaging.tables import dead_letter, journal, parked_event, service_epoch
+from shared.messaging.tables import dead_letter, journal, parked_event
 from shared.observability import current_traceparent
 
 
@@ -77,9 +77,3 @@ async def mark_for_replay(session: AsyncSession, topic: str | None = None, group
         statement = statement.where(journal.c.topic == topic)
     result = await session.execute(statement.returning(journal.c.seq))
     return len(result.all())
-
-
-async def raise_epoch(session: AsyncSession) -> int:
-    """Raise the service's epoch after a restore from backup and return it: what it says now overrides what it said."""
-    statement = sa.update(service_epoch).values(epoch=service_epoch.c.epoch + 1).returning(service_epoch.c.epoch)
-    return int((await session.execute(statement)).scalar_one())

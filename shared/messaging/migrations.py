@@ -8,19 +8,19 @@ from alembic.operations import Operations
 from shared.messaging.tables import metadata
 
 _TRIGGERS = (
-    "CREATE FUNCTION journal_notify() RETURNS trigger LANGUAGE plpgsql AS "
-    "$$ BEGIN PERFORM pg_notify('journal', ''); RETURN NULL; END $$",
+    """CREATE FUNCTION journal_notify() RETURNS trigger LANGUAGE plpgsql AS
+       $$ BEGIN PERFORM pg_notify('journal', ''); RETURN NULL; END $$""",
     "CREATE TRIGGER journal_notify AFTER INSERT ON journal FOR EACH STATEMENT EXECUTE FUNCTION journal_notify()",
-    "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
-    "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation'; END $$",
-    "CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit_entry "
-    "FOR EACH ROW EXECUTE FUNCTION refuse_change()",
+    """CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS
+       $$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation'; END $$""",
+    """CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit_entry
+       FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
     "INSERT INTO service_epoch (epoch) VALUES (1)",
 )
 
 
 def create(op: Operations) -> None:
-    """Create journal, parked events, dead letters, positions, business keys, jobs and audit in one service's database."""
+    """Create the messaging tables (journal, parked events, dead letters, jobs, audit …) in one service's database."""
     metadata.create_all(op.get_bind(), checkfirst=False)
     for statement in _TRIGGERS:
         op.execute(statement)

@@ -14,9 +14,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import Database
+from shared.messaging.broker import make_producer
 from shared.messaging.leader import Leader
+from shared.messaging.restore import is_restored, reconcile
 from shared.messaging.tables import broker_state, journal
 from shared.observability import JOURNAL_PUBLISHED
+from shared.settings import ServiceSettings
 
 log = structlog.get_logger()
 
@@ -46,6 +49,7 @@ class Row(NamedTuple):
     time: Any
     attempts: int
     replay_for: str | None
+    announced_again: bool
 
 
 class Outcome(NamedTuple):
@@ -73,6 +77,8 @@ def headers_of(row: Row, service: str) -> list[tuple[str, bytes]]:
         headers.append(("traceparent", row.traceparent.encode()))
     if row.replay_for:
         headers.append(("ce_replayfor", row.replay_for.encode()))
+    if row.announced_again:
+        headers.append(("ce_announcedagain", b"true"))
     return headers
 
 
@@ -103,14 +109,12 @@ class Relay:
         service: str,
         database: Database,
         epoch: Callable[[], str | None],
-        producer: Callable[[], AIOKafkaProducer],
-        batch: int = 1000,
+        settings: ServiceSettings,
     ) -> None:
         self._service = service
         self._database = database
         self._epoch = epoch
-        self._make_producer = producer
-        self._batch = batch
+        self._settings = settings
         self._producer: AIOKafkaProducer | None = None
         self._journaled = asyncio.Event()
         self.leader = Leader(database, "relay", listen="journal", on_notify=self._journaled.set)
@@ -121,6 +125,7 @@ class Relay:
             try:
                 if await self.leader.hold() and (epoch := self._epoch()):
                     await self._begin_epoch(epoch)
+                    await self._reconcile_if_restored()
                     await self._relay_all()
                 await self._wait()
             except BrokerAway as error:
@@ -168,16 +173,18 @@ class Relay:
             )
         await self._drop_producer()
 
+    async def _reconcile_if_restored(self) -> None:
+        async with self._database.transaction() as session:
+            if await is_restored(session):
+                await reconcile(session, self._service, self._settings)
+
     async def relay_once(self) -> int:
         """Send one batch and note the outcome; return how many rows were taken. Raises :class:`BrokerAway`."""
         async with self._database.transaction() as session:
             rows = await self._unpublished(session)
             if not rows:
                 return 0
-            try:
-                outcomes = await self._send(rows)
-            except BrokerAway:
-                raise
+            outcomes = await self._send(rows)
             await self._note(session, outcomes)
         if any(isinstance(each.error, BROKER_FAULTS) for each in outcomes):
             raise BrokerAway(type(next(e.error for e in outcomes if isinstance(e.error, BROKER_FAULTS))).__name__)
@@ -196,7 +203,10 @@ class Relay:
             for name in Row._fields
         ]
         query = sa.select(*columns).where(journal.c.published_at.is_(None), ~failing)
-        return [Row(*each) for each in await session.execute(query.order_by(journal.c.seq).limit(self._batch))]
+        return [
+            Row(*each)
+            for each in await session.execute(query.order_by(journal.c.seq).limit(self._settings.relay_batch))
+        ]
 
     async def _send(self, rows: Sequence[Row]) -> list[Outcome]:
         producer = await self._started_producer()
@@ -265,7 +275,7 @@ class Relay:
 
     async def _started_producer(self) -> AIOKafkaProducer:
         if self._producer is None:
-            producer = self._make_producer()
+            producer = make_producer(self._settings)
             try:
                 await producer.start()
             except KafkaError as error:

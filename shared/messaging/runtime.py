@@ -13,7 +13,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 
 from shared.context import Context
-from shared.messaging.broker import EpochLookup, make_broker, make_producer
+from shared.messaging.broker import EpochLookup, make_broker
 from shared.messaging.consumer import Processor
 from shared.messaging.events import Handlers
 from shared.messaging.parked import retry_parked
@@ -37,13 +37,7 @@ class MessagingRuntime:
         self.handlers = handlers
         self.broker_epoch: str | None = None
         self.processor = Processor(context.name, context.database, handlers)
-        self.relay = Relay(
-            context.name,
-            context.database,
-            lambda: self.broker_epoch,
-            lambda: make_producer(context.settings),
-            context.settings.relay_batch,
-        )
+        self.relay = Relay(context.name, context.database, lambda: self.broker_epoch, context.settings)
         self._lookup = EpochLookup(context.settings)
         self._broker: KafkaBroker | None = None
         self._subscriber: Any = None
@@ -90,7 +84,7 @@ class MessagingRuntime:
         log.info("consuming", group=self.group(epoch), topics=self.handlers.topics)
 
     def group(self, epoch: str) -> str:
-        """The consumer group: named after the broker epoch, so that no position of a lost broker can be carried over."""
+        """The consumer group, named after the broker epoch: no position of a lost broker can be carried over."""
         return f"intercluster.{self.context.name}.{epoch}"
 
     async def _stop_consumer(self) -> None:
@@ -203,7 +197,7 @@ def subscribe(
     async def decode(message: KafkaAckableMessage) -> Any:
         return message.raw_message
 
-    @subscriber(parser=parse, decoder=decode)
+    @subscriber(parser=parse, decoder=decode)  # type: ignore[untyped-decorator]
     async def consume(records: tuple[ConsumerRecord, ...]) -> None:
         await processor.process_batch(records, epoch)
 

@@ -1,5 +1,7 @@
 """The tables that messaging keeps in every service's database."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from faststream_outbox import make_dlq_table, make_outbox_table
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -14,6 +16,7 @@ service_epoch = sa.Table(
     metadata,
     sa.Column("single", sa.Boolean, primary_key=True, server_default=sa.true()),
     sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("restored", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.CheckConstraint("single", name="service_epoch_has_one_row"),
 )
 
@@ -46,6 +49,7 @@ journal = sa.Table(
     sa.Column("last_error", sa.Text),
     sa.Column("replay_for", sa.Text),
     sa.Column("redacted_at", _timestamp),
+    sa.Column("announced_again", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("topic", "key", "epoch", "n", name="journal_version_once"),
 )
 sa.Index("journal_unpublished", journal.c.seq, postgresql_where=journal.c.published_at.is_(None))
@@ -77,7 +81,7 @@ consumed_position = sa.Table(
     sa.Column("processed_at", _timestamp, nullable=False, server_default=_now),
 )
 
-_record = (
+_record: tuple[tuple[str, Any, dict[str, Any]], ...] = (
     ("origin", sa.Text, {"nullable": False, "unique": True}),
     ("topic", sa.Text, {"nullable": False}),
     ("partition", sa.SmallInteger, {"nullable": False}),
@@ -92,7 +96,7 @@ parked_event = sa.Table(
     "parked_event",
     metadata,
     sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
-    *(sa.Column(name, kind, **options) for name, kind, options in _record),  # type: ignore[arg-type]
+    *(sa.Column(name, kind, **options) for name, kind, options in _record),
     sa.Column("parked_at", _timestamp, nullable=False, server_default=_now),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("next_attempt_at", _timestamp, nullable=False, server_default=_now),
@@ -103,7 +107,7 @@ dead_letter = sa.Table(
     "dead_letter",
     metadata,
     sa.Column("id", sa.Uuid, primary_key=True),
-    *(sa.Column(name, kind, **options) for name, kind, options in _record),  # type: ignore[arg-type]
+    *(sa.Column(name, kind, **options) for name, kind, options in _record),
     sa.Column("failed_at", _timestamp, nullable=False, server_default=_now),
     sa.Column("redriven_at", _timestamp),
 )

@@ -1,4 +1,4 @@
-"""A two-service example on real PostgreSQL and a real broker: one service announces organisations, another one keeps them."""
+"""A two-service example on real PostgreSQL and a real broker: one announces organisations, the other keeps them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator

@@ -14,7 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field
 
 from shared.contracts import Version
-from shared.contracts.profiles import ORGANISATION_CHANGED, OrganisationKind, OrganisationSnapshot
+from shared.contracts.profiles import (
+    ORGANISATION_CHANGED,
+    ORGANISATION_ERASED,
+    OrganisationErased,
+    OrganisationKind,
+    OrganisationSnapshot,
+)
 from shared.database import Database, next_version, table_base, upsert_if_newer
 from shared.messaging import Event, Handlers, Jobs, Unprocessable, claim, migrations, publish
 from shared.messaging.consumer import Processor
@@ -108,6 +114,13 @@ async def keep(session: AsyncSession, event: Event[OrganisationSnapshot]) -> Non
     if os.environ.get("EXAMPLE_WITHOUT_BUSINESS_KEY") or await claim(session, key):
         session.add(Effect(organisation_id=organisation.organisation_id, version=str(event.version)))
         await session.flush()
+
+
+@handlers.on(ORGANISATION_ERASED)
+async def forget(session: AsyncSession, event: Event[OrganisationErased]) -> None:
+    """Drop the projection of an erased organisation."""
+    delete = sa.text("DELETE FROM known WHERE organisation_id = :id AND version_epoch <= :epoch")
+    await session.execute(delete, {"id": event.body.organisation_id, "epoch": event.version.epoch})
 
 
 receiver = Service(name="matching", settings=ServiceSettings, handlers=handlers, jobs=jobs)

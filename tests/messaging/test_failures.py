@@ -78,10 +78,14 @@ async def test_what_can_never_work_becomes_a_dead_letter_and_good_events_pass(
             right = example.snapshot(organisation, 1).model_dump_json().encode()
             body = changes.pop("body", right)
             await raw_record(producer, ORGANISATIONS, key, headers(organisation, 1, **changes), body)
-            await raw_record(producer, ORGANISATIONS, str(organisation), headers(organisation, 2), _second(organisation))
+            await raw_record(
+                producer, ORGANISATIONS, str(organisation), headers(organisation, 2), _second(organisation)
+            )
             assert name
     in_list = ",".join(f"'{each}'" for each in good)
-    await eventually(lambda: scalar(target, f"SELECT count(*) FROM known WHERE organisation_id IN ({in_list})"), len(good))
+    await eventually(
+        lambda: scalar(target, f"SELECT count(*) FROM known WHERE organisation_id IN ({in_list})"), len(good)
+    )
     await eventually(lambda: scalar(target, "SELECT count(*) FROM dead_letter"), len(BAD_RECORDS) - len(SKIPPED))
     assert await scalar(target, "SELECT count(*) FROM parked_event") == 0
     letters = "SELECT count(*) FROM journal WHERE topic = 'matching.dead-letters'"
@@ -106,7 +110,9 @@ async def test_a_dead_letter_can_be_redriven_once_the_cause_is_gone(
     async with target.database.transaction() as session:
         assert len(await redrive(session, None)) == 1
     await eventually(lambda: scalar(target, sa.select(sa.func.count()).select_from(parked_event)), 0)
-    assert await scalar(target, sa.select(sa.func.count()).select_from(dead_letter)) == 1, "still impossible: dead again"
+    assert await scalar(target, sa.select(sa.func.count()).select_from(dead_letter)) == 1, (
+        "still impossible: dead again"
+    )
 
     original = messaging.handlers.find("org.intercluster.organisation.changed.v1")
 
@@ -116,7 +122,9 @@ async def test_a_dead_letter_can_be_redriven_once_the_cause_is_gone(
     monkeypatch.setattr(messaging.handlers, "find", lambda _name: mended)
     async with target.database.transaction() as session:
         await redrive(session, None)
-    await eventually(lambda: scalar(target, f"SELECT name FROM known WHERE organisation_id = '{organisation}'"), "mended")
+    await eventually(
+        lambda: scalar(target, f"SELECT name FROM known WHERE organisation_id = '{organisation}'"), "mended"
+    )
     assert await scalar(target, sa.select(sa.func.count()).select_from(dead_letter)) == 0
 
 

@@ -24,7 +24,9 @@ Running = Callable[..., Awaitable[tuple[Any, Any]]]
 
 
 def row(seq: int, key: str) -> Row:
-    return Row(seq, new_id(), "type", "topic", key, 1, seq, "{}", None, datetime(2026, 1, 1, tzinfo=UTC), 0, None)
+    return Row(
+        seq, new_id(), "type", "topic", key, 1, seq, "{}", None, datetime(2026, 1, 1, tzinfo=UTC), 0, None, False
+    )
 
 
 @given(st.lists(st.sampled_from("abcd"), max_size=40))
@@ -47,7 +49,7 @@ async def test_a_key_that_cannot_be_sent_keeps_its_order_and_stops_only_itself(
     await example.announce(source.database, ill, "x" * (MAX_RECORD_BYTES + 1))
     await example.announce(source.database, ill, "later")
     await example.announce(source.database, well)
-    unpublished = f"SELECT count(*) FROM journal WHERE published_at IS NULL AND key = '{{}}'"
+    unpublished = "SELECT count(*) FROM journal WHERE published_at IS NULL AND key = '{}'"
     await eventually(lambda: scalar(source, unpublished.format(well)), 0)
     await eventually(lambda: scalar(source, f"SELECT count(*) FROM journal WHERE key = '{ill}' AND attempts > 0"), 1)
     assert await scalar(source, unpublished.format(ill)) == 2, "the later row waits behind the failing one"
