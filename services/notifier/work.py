@@ -13,7 +13,7 @@ from services.notifier.state import make_dkim_key, make_links, make_sender, toke
 from shared.context import Context
 from shared.service import Periodic
 
-LEASE_SECONDS = 15.0
+LEASE_SECONDS = 10.0
 """A killed sender's mail is taken up after this. A slow one keeps its mail: it holds the delivery."""
 MANY_ATTEMPTS = 200
 """A sending job fails only when our own database does; deferred mails are queued anew with pauses of their own."""

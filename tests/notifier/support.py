@@ -148,12 +148,12 @@ def voucher(funder: UUID, beneficiary: UUID, applicant: UUID, **overrides: Any) 
 class MailServer:
     """A real SMTP server on loopback that keeps every mail it accepts, doubles included, and refuses as told.
 
-    ``on_recipient`` and ``on_data`` may return another reply than yes.
+    ``on_recipient`` and ``on_data`` may return another reply than yes; ``hang_up``: take the mail, then say nothing.
     """
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
-        self.recipients: list[str] = []
+        self.hang_up = False
         self.connections = 0
         self.on_recipient: Callable[[str], str | None] = lambda _address: None
         self.on_data: Callable[[], str | None] = lambda: None
@@ -163,7 +163,8 @@ class MailServer:
         self.controller.start()
 
     def stop(self) -> None:
-        self.controller.stop(no_assert=True)
+        if not self.controller.loop.is_closed():
+            self.controller.stop(no_assert=True)
 
     @property
     def port(self) -> int:
@@ -184,13 +185,14 @@ class MailServer:
             envelope.rcpt_tos.append(address)
         return refusal or "250 OK"
 
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:
         refusal = self.on_data()
         if refusal is None:
             content = envelope.content
             assert isinstance(content, bytes)
             self.mails.append(message_from_bytes(content, policy=policy.default))  # type: ignore[arg-type]
-            self.recipients.extend(envelope.rcpt_tos)
+            if self.hang_up:
+                server.transport.abort()
         return refusal or "250 OK"
 
     def to(self, address: str) -> list[EmailMessage]:
