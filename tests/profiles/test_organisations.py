@@ -28,7 +28,8 @@ async def test_a_created_organisation_is_read_as_it_was_said(operator: Api, api:
     read = response.json()
     assert (read["name"], read["region"], read["sectors"]) == ("Wasserkraft Müller", "AT221", ["28.99"])
     assert [each["role"] for each in read["statements"]] == ["offer", "need"]
-    assert read["contacts"] is None and read["may_edit"] is False
+    assert read["contacts"] is None
+    assert read["may_edit"] is False
 
 
 async def test_every_change_is_one_event_with_the_full_snapshot(operator: Api, events: Callable[[], Any]) -> None:
@@ -37,13 +38,15 @@ async def test_every_change_is_one_event_with_the_full_snapshot(operator: Api, e
     first, second = await events()
     assert [first["type"], second["type"]] == [EVENT.format("changed")] * 2
     assert (second["epoch"], second["n"], second["key"]) == (1, 2, made["id"])
-    assert second["body"]["city"] == "Wien" and len(second["body"]["statements"]) == 2
+    assert second["body"]["city"] == "Wien"
+    assert len(second["body"]["statements"]) == 2
 
 
 async def test_a_put_that_says_nothing_new_makes_no_event(operator: Api, events: Callable[[], Any]) -> None:
     made = await created(operator)
     response = await operator.put(f"/organisations/{made['id']}", version="1.1", json=an_sme())
-    assert response.status_code == 200 and response.json()["version"] == "1.1"
+    assert response.status_code == 200
+    assert response.json()["version"] == "1.1"
     assert len(await events()) == 1
 
 
@@ -55,7 +58,7 @@ async def test_a_statement_keeps_its_id_while_its_text_is_unchanged(operator: Ap
     ids = {each["text"]: each["id"] for each in after}
     assert ids["Small turbines for rivers"] == before["Small turbines for rivers"]
     assert ids["Korrosionsschutz für Stahl"] == before["Korrosionsschutz für Stahl"]
-    assert [each["text"] for each in after][0] == "Pumps"
+    assert after[0]["text"] == "Pumps"
     read = (await operator.get(f"/organisations/{made['id']}")).json()["statements"]
     assert read == after
 
@@ -66,7 +69,8 @@ async def test_a_change_needs_the_version_that_was_read(operator: Api) -> None:
     assert (await operator.put(path, json=an_sme())).status_code == 428
     assert (await operator.put(path, version="1.1", json=an_sme(city="Wien", region=None))).status_code == 200
     stale = await operator.put(path, version="1.1", json=an_sme(city="Linz", region=None))
-    assert stale.status_code == 412 and stale.json()["current_version"] == "1.2"
+    assert stale.status_code == 412
+    assert stale.json()["current_version"] == "1.2"
     assert (await operator.get(path)).json()["city"] == "Wien"
     assert (await operator.put(path, version="x", json=an_sme())).status_code == 422
 
@@ -115,7 +119,8 @@ async def test_html_and_formulas_in_names_stay_data(operator: Api) -> None:
 async def test_two_organisations_never_share_a_national_id(operator: Api) -> None:
     await created(operator, national_id="AT:FN1")
     response = await operator.post("/organisations", json=an_sme(national_id="AT:FN1"))
-    assert response.status_code == 409 and response.json()["rule"] == "id-taken"
+    assert response.status_code == 409
+    assert response.json()["rule"] == "id-taken"
 
 
 async def test_a_withdrawn_organisation_is_seen_only_by_its_own(
@@ -172,7 +177,8 @@ async def test_contacts_are_shown_to_own_people_the_hub_operators_and_services_o
         assert [c["email"] for c in (await each.get(path)).json()["contacts"]] == ["eva@sme.example.org"]
     for stranger in (api("sme_contact", new_id()), api("hub_manager", new_id()), api("auditor", new_id())):
         response = await stranger.get(path)
-        assert response.json()["contacts"] is None and "eva" not in response.text
+        assert response.json()["contacts"] is None
+        assert "eva" not in response.text
 
 
 async def test_erasing_an_organisation_redacts_its_past_and_leaves_no_trace_of_its_people(
@@ -193,7 +199,8 @@ async def test_erasing_an_organisation_redacts_its_past_and_leaves_no_trace_of_i
     assert (await operator.get(f"/people/{ana}")).status_code == 404
     assert [r["organisation_id"] for r in (await operator.get(f"/people/{bob}")).json()["roles"]] == [member["id"]]
     rows = await events()
-    assert rows[-1]["type"] == EVENT.format("erased") and rows[-1]["n"] == 2
+    assert rows[-1]["type"] == EVENT.format("erased")
+    assert rows[-1]["n"] == 2
     assert rows[-1]["body"]["organisation_id"] == cluster["id"]
     assert not any("Secret Cluster" in str(each["body"]) for each in rows)
     changed = [each for each in rows if each["key"] == member["id"]]

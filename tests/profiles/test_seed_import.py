@@ -18,7 +18,8 @@ async def test_every_seed_row_is_taken_and_the_same_file_again_changes_nothing(
     operator: Api, events: Callable[[], Any]
 ) -> None:
     first = await operator.load(seed(), source="seed")
-    assert first["errors"] == [] and first["ignored_fields"] == []
+    assert first["errors"] == []
+    assert first["ignored_fields"] == []
     assert first["created"] == len(seed().splitlines())
     published = await events()
     again = await operator.load(seed(), source="seed")

@@ -78,9 +78,9 @@ async def search_page(
         plain = sa.func.lower(sa.func.unaccent(search.text))
         likeness = sa.func.word_similarity(plain, table.name_key)
         conditions.append(
-            table.search.op("@@")(words)
+            table.search.bool_op("@@")(words)
             | table.name_key.like(sa.func.concat("%", _literally(plain), "%"))
-            | plain.op("<%", is_comparison=True)(table.name_key)
+            | plain.bool_op("<%")(table.name_key)
         )
         # An integer, so that the cursor compares exactly.
         rank = sa.cast((sa.func.ts_rank(table.search, words) + likeness) * 1_000_000, sa.BigInteger)
