@@ -33,7 +33,7 @@ up: install ## start everything and stay up
 
 lint: install-test ## style and architecture
 	@$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check --quiet .
-	@$(BIN)/python -m importlinter.cli lint-imports --no-cache 2>/dev/null || $(BIN)/lint-imports --no-cache
+	@mkdir -p build && $(BIN)/python -c "from importlinter.cli import lint_imports_command as lint; lint()" --no-cache >build/imports.txt || { cat build/imports.txt; exit 1; }
 
 types: install-test ## strict types
 	@$(BIN)/python -m mypy

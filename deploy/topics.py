@@ -70,15 +70,13 @@ def as_data() -> dict[str, Any]:
     }
 
 
-async def ensure_topics(settings: ServiceSettings, replication: int = 1) -> str:
-    """Create what is missing on the broker of ``settings`` and return the broker epoch (32 hex digits).
+async def ensure_topics(client: dict[str, Any], replication: int = 1) -> str:
+    """Create what is missing and return the broker epoch (32 hex digits).
 
+    ``client`` are aiokafka's own keywords: ``bootstrap_servers`` and what the site's security needs.
     Raises :class:`TopicError` with the broker's words when a topic is refused.
     """
-    # Imported here: FastStream behind it takes a second, which the launcher spends while PostgreSQL starts.
-    from shared.messaging.broker import client_arguments
-
-    admin = AIOKafkaAdminClient(**client_arguments(settings), client_id="intercluster-topics")
+    admin = AIOKafkaAdminClient(**client, client_id="intercluster-topics")
     await admin.start()
     try:
         present = set(await admin.list_topics())
@@ -120,9 +118,11 @@ def main() -> None:
     if "--write" in sys.argv[1:]:
         write_yaml(Path(__file__).with_name("topics.yaml"))
         return
-    settings = ServiceSettings()
+    # Imported here: FastStream behind it takes a second, and the launcher has no use for it.
+    from shared.messaging.broker import client_arguments
+
     replication = int(os.environ.get("INTERCLUSTER_KAFKA_REPLICATION", "1"))
-    epoch = asyncio.run(ensure_topics(settings, replication))
+    epoch = asyncio.run(ensure_topics(client_arguments(ServiceSettings()), replication))
     print(f"{len(TOPICS)} topics are there; broker epoch {epoch}")
 
 

@@ -22,7 +22,6 @@ from deploy.topics import ensure_topics
 from shared.auth import Role, TokenIssuer
 from shared.database import Database
 from shared.ids import new_id
-from shared.settings import ServiceSettings
 from tests.support.mailbox import MailboxProcess
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -57,8 +56,7 @@ def broker(broker_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     folder = tmp_path_factory.mktemp("broker")
     started = new_broker(broker_kind, folder)
     started.start()
-    settings = ServiceSettings(kafka_bootstrap_servers=started.bootstrap)
-    run_apart(lambda: ensure_topics(settings))
+    run_apart(lambda: ensure_topics({"bootstrap_servers": started.bootstrap}))
     yield started
     started.stop()
 

@@ -186,10 +186,8 @@ class Stack:
         """Create what is missing; return the broker epoch."""
         # Imported here: the Kafka client takes a while, which passes while PostgreSQL starts.
         from deploy.topics import ensure_topics
-        from shared.settings import ServiceSettings
 
-        settings = ServiceSettings(kafka_bootstrap_servers=self.bootstrap)
-        return run_apart(lambda: ensure_topics(settings))
+        return run_apart(lambda: ensure_topics({"bootstrap_servers": self.bootstrap}))
 
     def start_service(self, service: str) -> None:
         """Start one service's process; it is not ready yet."""

@@ -12,14 +12,12 @@ from deploy import topics
 from deploy.local.broker import ApacheKafka, Broker, EmbeddedBroker, require_kafka
 from deploy.local.postgres import Postgres
 from deploy.local.process import StartError, free_port, run_apart
-from shared.settings import ServiceSettings
 from tests.conftest import kafka_home
 from tests.support.mailbox import MailboxProcess
 
 
 def epoch(broker: Broker) -> str:
-    settings = ServiceSettings(kafka_bootstrap_servers=broker.bootstrap)
-    return run_apart(lambda: topics.ensure_topics(settings))
+    return run_apart(lambda: topics.ensure_topics({"bootstrap_servers": broker.bootstrap}))
 
 
 def test_postgres_keeps_its_rows_through_kill_and_through_a_stale_pid_file(tmp_path: Path) -> None:

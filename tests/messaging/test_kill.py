@@ -151,7 +151,7 @@ async def test_the_broker_is_killed_and_comes_back(pair: tuple[Context, Context]
     await announce_some(source, 5)
     broker.start()
     epoch_before = await scalar(source, "SELECT broker_epoch FROM broker_state")
-    run_apart(lambda: ensure_topics(ServiceSettings(kafka_bootstrap_servers=broker.bootstrap)))
+    run_apart(lambda: ensure_topics({"bootstrap_servers": broker.bootstrap}))
     await announce_some(source, 5)
     await all_happened_once(source, target, seconds=90)
     epoch_after = await scalar(source, "SELECT broker_epoch FROM broker_state")
