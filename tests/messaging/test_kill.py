@@ -16,7 +16,6 @@ from deploy.topics import ensure_topics
 from shared.context import Context
 from shared.ids import new_id
 from shared.messaging import mark_restored
-from shared.settings import ServiceSettings
 from tests.messaging import example
 from tests.messaging.conftest import eventually, scalar
 
