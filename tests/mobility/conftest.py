@@ -1,5 +1,6 @@
 """A running mobility application with real organisations around it: two firms, their hubs, a funder."""
 
+import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -48,8 +49,10 @@ class Town:
 
     async def call(self, who: str, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
         """Call the API as that person."""
-        headers = {"Authorization": f"Bearer {self.token(who)}", **headers}
-        return await self.client.request(method, path, json=body, headers=headers)
+        headers = {"Authorization": f"Bearer {self.token(who)}", "Content-Type": "application/json", **headers}
+        # ASCII with escapes: even a lone surrogate travels.
+        content = None if body is None else json.dumps(body)
+        return await self.client.request(method, path, content=content, headers=headers)
 
     async def post(self, who: str, path: str, body: Any = None) -> httpx.Response:
         return await self.call(who, "POST", path, body)
