@@ -78,9 +78,13 @@ def test_a_real_address_would_be_found() -> None:
     assert foreign_addresses("write to jane@firm.eu or to a@b.example.org") == ["jane@firm.eu"]
 
 
-def test_every_need_is_illustrative_and_no_offer_of_a_firm_is(records: list[dict[str, Any]]) -> None:
+def test_every_need_is_illustrative_and_an_offer_only_where_its_organisation_is_invented(
+    records: list[dict[str, Any]],
+) -> None:
     assert all(need["illustrative"] is True for need in needs_of(records))
-    assert all(offer["illustrative"] is False for record in records for offer in record["offers"])
+    for record in records:
+        invented = record["supplied_id"].startswith("demo-")
+        assert all(offer["illustrative"] is invented for offer in record["offers"])
 
 
 def test_invented_organisations_say_so_in_name_tag_and_source(records: list[dict[str, Any]]) -> None:
@@ -105,6 +109,10 @@ def test_ids_are_unique(records: list[dict[str, Any]]) -> None:
     people = [contact["supplied_id"] for record in records for contact in record["contacts"]]
     assert len(set(organisations)) == len(organisations)
     assert len(set(people)) == len(people)
+
+
+def test_every_kind_of_organisation_is_there(records: list[dict[str, Any]]) -> None:
+    assert {record["kind"] for record in records} == set(OrganisationKind)
 
 
 def test_there_is_enough_to_match_across_borders_and_languages(records: list[dict[str, Any]]) -> None:

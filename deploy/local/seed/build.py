@@ -22,6 +22,7 @@ from deploy.local.seed.offers import shorten
 
 HERE = Path(__file__).parent
 Record = dict[str, Any]
+INVENTED = "illustrative: invented for the demo"
 
 ISO = {
     "Austria": "AT", "Belgium": "BE", "Bulgaria": "BG", "Croatia": "HR", "Cyprus": "CY", "Czech Republic": "CZ",
@@ -69,7 +70,7 @@ def cluster_records() -> list[Record]:
     records = []
     for row in read_table("clusters.csv"):
         real = row["source"] == "cordis"
-        source = "CORDIS H2020 participants; contacts illustrative" if real else "illustrative: invented for the demo"
+        source = "CORDIS H2020 participants; contacts illustrative" if real else INVENTED
         record = empty(row["supplied_id"], row["kind"], row["name"], row["country"], source)
         record.update(region=row["region"] or None, city=row["city"] or None, website=row["website"] or None)
         record.update(
@@ -86,14 +87,25 @@ def platform_records() -> list[Record]:
     """The two invented funders and the organisation that runs the platform."""
     records = []
     for row in read_table("platform.csv"):
-        record = empty(
-            row["supplied_id"], row["kind"], row["name"], row["country"], "illustrative: invented for the demo"
-        )
+        record = empty(row["supplied_id"], row["kind"], row["name"], row["country"], INVENTED)
         record.update(region=row["region"], city=row["city"], sectors=[row["sector"]], tags=["illustrative"])
         roles = row["roles"].split("|")
         record["contacts"] = [
             people.contact(record, role, number, given=True) for number, role in enumerate(roles, start=1)
         ]
+        records.append(record)
+    return records
+
+
+def provider_records() -> list[Record]:
+    """Invented laboratories, test sites and financiers: expertise that a voucher can pay, and kinds CORDIS lacks."""
+    records = []
+    for row in read_table("providers.csv"):
+        record = empty(row["supplied_id"], row["kind"], row["name"], row["country"], INVENTED)
+        record.update(region=row["region"], city=row["city"], sectors=row["sectors"].split("|"))
+        record["tags"] = [*row["themes"].split("|"), "illustrative"]
+        record["offers"] = [{"text": row["offer"], "language": "en", "illustrative": True}]
+        record["contacts"] = [people.contact(record, "sme_contact", given=True)]
         records.append(record)
     return records
 
@@ -186,10 +198,11 @@ def main(data: Path) -> None:
         sys.exit(f"needs of unknown organisations: {sorted(needs)}")
     for firm in firms:
         firm["contacts"] = [people.contact(firm, "sme_contact")]
-    unique_addresses([*clusters, *platform, *firms])
+    providers = provider_records()
+    unique_addresses([*clusters, *platform, *firms, *providers])
     write("clusters.jsonl", clusters)
     write("platform.jsonl", platform)
-    write("organisations.jsonl", firms)
+    write("organisations.jsonl", [*firms, *providers])
 
 
 if __name__ == "__main__":
