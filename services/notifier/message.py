@@ -4,16 +4,49 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email.headerregistry import Address
+from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP
+from typing import Any
 from uuid import UUID
 
 import dkim
 
 from services.notifier.rendering import Rendered
 
-POLICY = SMTP.clone(cte_type="7bit", max_line_length=78)
+
+class VerbatimHeader(UnstructuredHeader):
+    """A header of ASCII words that is folded between words and never turned into encoded words.
+
+    The standard library encodes any word that is longer than a line; a link in ``=?utf-8?q?…?=`` is none for a
+    mail provider's one-click button.
+    """
+
+    name: str
+
+    def fold(self, *, policy: Any) -> str:
+        lines = [f"{self.name}:"]
+        for word in str(self).split(" "):
+            if len(lines[-1]) + 1 + len(word) > (policy.max_line_length or 78) and not lines[-1].endswith(":"):
+                lines.append("")
+            lines[-1] += f" {word}"
+        return str(policy.linesep).join([*lines, ""])
+
+
+VERBATIM = (
+    "message-id", "list-id", "list-unsubscribe", "list-unsubscribe-post", "x-intercluster-delivery",
+    "x-intercluster-occasion",
+)  # fmt: skip
+
+
+def _header_factory() -> Any:
+    factory: Any = HeaderRegistry()
+    for name in VERBATIM:
+        factory.map_to_type(name, VerbatimHeader)
+    return factory
+
+
+POLICY = SMTP.clone(cte_type="7bit", max_line_length=78, header_factory=_header_factory())
 """Seven-bit with CRLF: no relay on the way rewrites the body, so a DKIM signature stays valid."""
 
 SIGNED_HEADERS = (
@@ -78,7 +111,6 @@ def build(sender: Sender, envelope: Envelope, rendered: Rendered) -> EmailMessag
     message["Date"] = envelope.date
     _set(message, "Message-ID", message_id(envelope.delivery_id, sender))
     _set(message, "Auto-Submitted", "auto-generated")
-    _set(message, "Content-Language", rendered.language)
     _set(message, "X-Intercluster-Delivery", str(envelope.delivery_id))
     _set(message, "X-Intercluster-Occasion", ", ".join(envelope.occasions))
     if envelope.list_name and envelope.unsubscribe_url:
@@ -87,6 +119,7 @@ def build(sender: Sender, envelope: Envelope, rendered: Rendered) -> EmailMessag
         _set(message, "List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
     message.set_content(rendered.text, cte="quoted-printable")
     message.add_alternative(rendered.html, subtype="html", cte="quoted-printable")
+    _set(message, "Content-Language", rendered.language)
     return message
 
 
@@ -106,6 +139,8 @@ def as_bytes(message: EmailMessage, key: DkimKey | None = None) -> bytes:
 def _set(message: EmailMessage, name: str, value: str | Address) -> None:
     if isinstance(value, str) and _CONTROL.search(value):
         raise UnmailableError(f"control character in {name}")
+    if name.lower() in VERBATIM and not str(value).isascii():
+        raise UnmailableError(f"{name} is not ASCII")
     try:
         message[name] = value
     except (ValueError, IndexError) as error:

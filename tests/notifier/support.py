@@ -297,11 +297,15 @@ class Notifier:
     async def connects(self, proposed: SuggestionSnapshot) -> None:
         await self.hears(SUGGESTION_CONNECTED, connected(proposed))
 
-    async def composes(self) -> None:
-        """Fetch cards, find recipients, make mails of what is due."""
+    async def composes_nothing_yet(self) -> None:
+        """Fetch cards and find recipients."""
         await people.fetch_cards(self.context.database, self.profiles)
         while await occasions.resolve(self.context.database, timedelta(days=30)):
             pass
+
+    async def composes(self) -> None:
+        """Fetch cards, find recipients, make mails of what is due."""
+        await self.composes_nothing_yet()
         await composing.compose(self.context.database, self.post.settings)
 
     async def make_due(self) -> None:
