@@ -83,7 +83,7 @@ def test_every_build_step_of_the_image_works(tmp_path: Path) -> None:
     assert steps, "the Dockerfile has steps that run here"
     for step in steps:
         done = run(
-            step, INTERCLUSTER_MATCHING_MODELS_FOLDER=str(tmp_path / "models"), PYTHONPYCACHEPREFIX=str(tmp_path)
+            step, INTERCLUSTER_MATCHING_MODELS_DIRECTORY=str(tmp_path / "models"), PYTHONPYCACHEPREFIX=str(tmp_path)
         )
         assert done.returncode == 0, f"{step}: {done.stderr[-2000:]}"
 
@@ -145,12 +145,8 @@ def test_the_commands_of_the_compose_file_bring_all_services_up(
             log = tmp_path / f"{me}.log"
             running[me] = Process(me, command, log, {**os.environ, **told})
             running[me].start()
-        for me, process in running.items():
-            url = f"http://{LOOPBACK}:{ports[me]}/health/ready"
-            wait_until(
-                lambda url=url, process=process: not process.alive or _ready(url), 120, f"{me} is ready", every=0.3
-            )  # type: ignore[misc]
-            assert process.alive, process.failed(me)
+        wait_until(lambda: all(map(_settled, running.values(), ports.values())), 120, "all services are ready", 0.3)
+        assert all(process.alive for process in running.values()), [p.failed(p.name) for p in running.values()]
         [check] = commands("HEALTHCHECK .*")
         assert run(check, INTERCLUSTER_HTTP_PORT=str(ports["profiles"])).returncode == 0
         assert run(check, INTERCLUSTER_HTTP_PORT=str(free_port())).returncode == 1
