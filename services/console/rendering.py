@@ -59,6 +59,7 @@ NOTES: dict[str, str] = {
     "programme": "The programme is saved.",
     "revoked": "You are signed out everywhere else as well.",
     "redriven": "The dead letters were handed back for processing.",
+    "saved": "Saved.",
     "resent": "The message will be sent again.",
 }
 """What a page says after a form was acted upon; the address carries only the word, so nobody can plant a text."""
@@ -121,6 +122,16 @@ def seconds(value: float | None) -> str:
     return f"{value:.1f} s" if value < 10 else f"{value:.0f} s"
 
 
+def figures(value: Any) -> str:
+    """Write the figures of a rule, which are data of any shape, as plain words."""
+    if isinstance(value, dict):
+        return ", ".join(f"{label(name).lower()} {figures(each)}" for name, each in value.items() if each is not None)
+    if isinstance(value, list | tuple):
+        between = "; " if any(isinstance(each, dict) for each in value) else ", "
+        return between.join(figures(each) for each in value)
+    return str(value)
+
+
 def environment() -> Environment:
     """Return the templates with their filters; everything is escaped and unknown names are errors."""
     made = Environment(
@@ -138,6 +149,7 @@ def environment() -> Environment:
         "country": country,
         "language": language,
         "region": region,
+        "figures": figures,
         "sector": sector,
         "seconds": seconds,
     }

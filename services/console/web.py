@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from services.console import rendering
 from services.console.identity import Identity, Visitor
 from services.console.origin import may_act, origin_of
+from services.console.schemas import Finding, many
 from services.console.settings import Settings
 from shared.context import Context
 from shared.http import context_of, problem_response
@@ -178,7 +179,22 @@ def problem_page(request: Request, problem: Problem) -> Response:
     if is_htmx(request):
         headers = {"HX-Retarget": "#notice", "HX-Reswap": "innerHTML"}
         return page(request, "parts/notice.html", status=problem.status, headers=headers, problem=problem)
-    return page(request, "problem.html", status=problem.status, problem=problem, back=_back(request))
+    return page(
+        request,
+        "problem.html",
+        status=problem.status,
+        problem=problem,
+        back=_back(request),
+        findings=_findings(problem),
+    )
+
+
+def _findings(problem: Problem) -> list[Finding]:
+    """Return the rules that were judged, when a rule refused."""
+    try:
+        return many(Finding, problem.extra.get("verdict", []))
+    except Problem:
+        return []
 
 
 def _back(request: Request) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 
 from services.console.identity import Identity
+from services.console.live import Live
 from services.console.opaque import Pseudonyms
 from services.console.web import identity_of, settings_of
 from shared.context import Context
@@ -16,6 +17,7 @@ async def begin(context: Context) -> None:
     material = key_file.read_bytes() if key_file else new_id().bytes
     pseudonyms = Pseudonyms(hashlib.sha256(b"pseudonyms\0" + material).digest())
     context.state.identity = Identity(context, settings_of(context), pseudonyms)
+    context.state.live = Live(context, settings_of(context).live_seconds)
 
 
 async def end(context: Context) -> None:

@@ -14,11 +14,12 @@ from services.console.__main__ import service
 from services.console.web import identity_of
 from services.console.work import begin, end
 from shared.context import Context
+from shared.contracts.topics import SERVICES
 from shared.ids import new_id
 
 PUBLIC = "http://console.example:8000"
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
-URLS = {f"{name}_url": f"http://{name}.test" for name in ("profiles", "matching", "mobility", "notifier")}
+URLS = {f"{name}_url": f"http://{name}.test" for name in SERVICES}
 
 
 @dataclass

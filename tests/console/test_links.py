@@ -195,5 +195,7 @@ async def test_unsubscribing_says_nothing_was_done_when_notifier_is_away(console
 
 def test_the_folder_of_templates_marks_nothing_as_safe() -> None:
     templates = Path(__file__).parents[2] / "services" / "console" / "templates"
-    found = [path.name for path in templates.rglob("*.html") if "| safe" in path.read_text() or "|safe" in path.read_text()]
+    found = [
+        path.name for path in templates.rglob("*.html") if "| safe" in path.read_text() or "|safe" in path.read_text()
+    ]
     assert not found

@@ -219,9 +219,7 @@ async def test_too_many_wishes_for_one_address_are_refused_from_everywhere(conso
 async def test_too_many_wishes_from_one_client_are_refused(console: Console) -> None:
     console.context.settings.sign_ins_per_client = 3  # type: ignore[attr-defined]
     async with console.browser() as browser:
-        answers = [
-            (await browser.post("/sign-in", data={"email": f"p{n}@firm.example"})).status_code for n in range(5)
-        ]
+        answers = [(await browser.post("/sign-in", data={"email": f"p{n}@firm.example"})).status_code for n in range(5)]
     assert answers == [200, 200, 200, 429, 429]
 
 

@@ -5,7 +5,19 @@ from collections.abc import Sequence
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
-from services.console.endpoints import access, files, links, organisations
+from services.console.endpoints import (
+    access,
+    account,
+    files,
+    hub,
+    links,
+    operator,
+    organisations,
+    programmes,
+    suggestions,
+    visits,
+    vouchers,
+)
 from services.console.web import problem_page, protect, settings_of, visitor_or_nobody, wants_json
 from shared.http import context_of, problem_response
 from shared.problems import Problem
@@ -16,6 +28,13 @@ ROUTERS: Sequence[APIRouter] = (
     links.router,
     links.one_click_router,
     organisations.router,
+    suggestions.router,
+    visits.router,
+    vouchers.router,
+    programmes.router,
+    hub.router,
+    operator.router,
+    account.router,
 )
 
 

@@ -1,0 +1,34 @@
+"""Suggestions and roadmaps as matching tells of them."""
+
+from uuid import UUID
+
+from shared.contracts.matching import RoadmapSnapshot, SuggestionSnapshot
+
+
+class Suggestion(SuggestionSnapshot):
+    """A suggestion with the names and countries of both sides."""
+
+    first_name: str = ""
+    second_name: str = ""
+    first_country: str = ""
+    second_country: str = ""
+
+    def partner_id(self, ours: UUID) -> UUID:
+        """Return the other side's id."""
+        return self.other(ours)
+
+    def partner_name(self, ours: UUID) -> str:
+        """Return the other side's name."""
+        return self.second_name if ours == self.first_id else self.first_name
+
+    def partner_country(self, ours: UUID) -> str:
+        """Return the other side's country."""
+        return self.second_country if ours == self.first_id else self.first_country
+
+    def our_answer(self, ours: UUID) -> str | None:
+        """Return what our side has answered; the other side's answer is nobody's business before both agreed."""
+        return self.first_answer if ours == self.first_id else self.second_answer
+
+
+class Roadmap(RoadmapSnapshot):
+    """A roadmap."""
