@@ -1,6 +1,7 @@
 """Who is proposed to whom: short lists that are good for both sides, and nobody crowded out. Pure and deterministic.
 
-A suggestion is shown to both organisations of its pair, so the length of an organisation's list is also how often it is shown.
+A suggestion is shown to both organisations of its pair, so the length of an organisation's list is also how often it
+is shown.
 """
 
 from collections import Counter
@@ -16,7 +17,8 @@ def allocate(
 ) -> list[Scored]:
     """Choose pairs so that no organisation is in more than ``per_organisation`` of them.
 
-    ``kept`` pairs stand already (one side has answered) and take up room; ``never`` pairs are not proposed (declined, connected).
+    ``kept`` pairs stand already (one side has answered) and take up room; ``never`` pairs are not proposed
+    (declined, connected).
     In turn n an organisation with fewer than n partners gets the best one that still has room: so everyone gets a
     first partner before anyone popular is handed round again, and the best scores go first within a turn.
     The result depends on the set of ``scored`` only, not on its order.

@@ -73,7 +73,8 @@ def pair_of(one: UUID, other: UUID) -> Pair:
 def may_meet(one: Party, other: Party) -> bool:
     """Whether two organisations may be suggested to each other at all.
 
-    They must lie in different countries, be of kinds that may meet, and not belong together already (the same undertaking
+    They must lie in different countries, be of kinds that may meet, and not belong together already (the same
+    undertaking
     group, or one a member of the other).
     """
     return (

@@ -105,7 +105,9 @@ class StatementIndex:
                 yield int(block[row]), int(columns[best[row, place]])
 
     def similarity(self, one: int, other: int) -> float:
-        """Return the exact calibrated similarity of two entries, rounded; independent of everything else in the index."""
+        """Return the exact calibrated similarity of two entries, rounded; independent of everything else in the
+        index.
+        """
         a, b = self.entries[one], self.entries[other]
         space = meeting_space(a.statement.language, b.statement.language)
         products = a.vectors[space].astype(np.float64) * b.vectors[space].astype(np.float64)

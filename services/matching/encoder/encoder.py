@@ -1,7 +1,8 @@
 """The Encoder: which spaces a statement lives in, its vectors there, and how two statements are compared.
 
 English is read best by an English model, and no English model reads anything else. So an English statement gets
-a vector in both spaces, any other one in the multilingual space; two English statements meet in the English space, all other
+a vector in both spaces, any other one in the multilingual space; two English statements meet in the English space,
+all other
 pairs in the multilingual one, and calibration makes the two kinds of similarity comparable.
 """
 
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from services.matching.encoder.calibration import Calibration, Vectors, centre_of
+from services.matching.encoder.calibration import Calibration, centre_of
 from services.matching.encoder.language import language_of
 from services.matching.encoder.preparation import ENGLISH, MULTILINGUAL, english_folder, multilingual_folder
 from services.matching.encoder.sentence_model import SentenceModel, TextEncoder
@@ -47,9 +48,12 @@ class ReadText:
     @property
     def spaces(self) -> tuple[Space, ...]:
         """Where this text has vectors; empty when there is nothing to read in it."""
-        if not self.text:
-            return ()
-        return (Space.ENGLISH, Space.MULTILINGUAL) if self.language == "en" else (Space.MULTILINGUAL,)
+        return spaces_of(self.language) if self.text else ()
+
+
+def spaces_of(language: str) -> tuple[Space, ...]:
+    """Return the spaces in which statements of this language have vectors."""
+    return (Space.ENGLISH, Space.MULTILINGUAL) if language == "en" else (Space.MULTILINGUAL,)
 
 
 def read_text(text: str, stated_language: str | None) -> ReadText:
@@ -64,15 +68,16 @@ def meeting_space(one_language: str, other_language: str) -> Space:
 
 
 class Encoder:
-    """Two models behind one interface. ``version`` changes whenever a stored vector would differ."""
+    """Two models behind one interface."""
 
     def __init__(self, english: TextEncoder, multilingual: TextEncoder) -> None:
         self._models = {Space.ENGLISH: english, Space.MULTILINGUAL: multilingual}
         self.calibrations = calibrations(multilingual.name)
 
-    def version(self, space: Space) -> str:
-        """Return the name under which vectors of this space are stored."""
-        return self._models[space].name
+    @property
+    def names(self) -> dict[Space, str]:
+        """Names under which vectors are stored, by space; they change whenever a stored vector would differ."""
+        return {space: model.name for space, model in self._models.items()}
 
     def encode(self, space: Space, texts: Sequence[str]) -> npt.NDArray[np.float16]:
         """Return calibrated unit vectors, shape (len(texts), 384). Blocks for long: call it in a thread.
@@ -95,7 +100,7 @@ def calibrations(multilingual_model: str = MULTILINGUAL) -> dict[Space, Calibrat
 def load_encoder(
     models_directory: Path, english_model: Path | None = None, multilingual_model: Path | None = None
 ) -> Encoder:
-    """Load both models (2 s); raises ``ModelUnavailable`` with a sentence that says what to do.
+    """Load both models (2 s); raises ``ModelUnavailableError`` with a sentence that says what to do.
 
     ``english_model`` and ``multilingual_model`` name folders of other sentence-transformers models with 384 dimensions.
     """
@@ -105,10 +110,10 @@ def load_encoder(
     return Encoder(english, multilingual)
 
 
+def standard_names(english_model: Path | None = None, multilingual_model: Path | None = None) -> dict[Space, str]:
+    """Return the names of the models that ``load_encoder`` would load, without loading them."""
+    return {Space.ENGLISH: _name(ENGLISH, english_model), Space.MULTILINGUAL: _name(MULTILINGUAL, multilingual_model)}
+
+
 def _name(standard: str, chosen: Path | None) -> str:
     return f"{chosen.name}/1" if chosen else f"{standard}/1"
-
-
-def vectors_from(rows: Sequence[Sequence[float]]) -> Vectors:
-    """Return stored vectors as float32, shape (n, 384)."""
-    return np.asarray(rows, np.float32).reshape(len(rows), DIMENSIONS)

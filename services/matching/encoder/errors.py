@@ -1,13 +1,13 @@
 """What can be wrong with a model folder, in words an operator can act on."""
 
 
-class ModelUnavailable(Exception):
+class ModelUnavailableError(Exception):
     """A model can't be used. The message says which one, where, and what to do."""
 
 
-class ModelMissing(ModelUnavailable):
+class ModelMissingError(ModelUnavailableError):
     """The folder, or the wheel it is made from, is not there."""
 
 
-class ModelDamaged(ModelUnavailable):
+class ModelDamagedError(ModelUnavailableError):
     """The folder or file is there, but its contents are not what its manifest or format says."""

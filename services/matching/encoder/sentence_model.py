@@ -1,19 +1,21 @@
-"""One sentence model: a folder in the layout of sentence-transformers, read with ``transformers`` and ``tokenizers`` alone.
+"""One sentence model: a folder in the layout of sentence-transformers, read with ``transformers`` and ``tokenizers``
+alone.
 
 Why not by ``SentenceTransformer`` itself: it gives the same vectors (a test compares them) but costs 170 MB and 3 s of
 imports, copies the weights, and pads a text by its neighbours in the batch. Here every text is padded to a fixed length
-class, so that its vector doesn't depend on what was encoded with it: a crash in the middle of an import can't change a result.
+class, so that its vector doesn't depend on what was encoded with it: a crash in the middle of an import can't change
+a result.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from services.matching.encoder.errors import ModelDamaged, ModelMissing
+from services.matching.encoder.errors import ModelDamagedError, ModelMissingError
 
 Vectors = npt.NDArray[np.float32]
 
@@ -36,7 +38,7 @@ def cpu_has_bfloat16() -> bool:
     """True where bfloat16 is computed natively (AVX512-BF16 or AMX): 2.5 times as fast there, far slower elsewhere."""
     import torch
 
-    flags: dict[str, Any] = torch.cpu.get_capabilities()
+    flags: Mapping[str, Any] = torch.cpu.get_capabilities()
     return bool(flags.get("avx512_bf16") or flags.get("amx_bf16") or flags.get("bf16"))
 
 
@@ -49,7 +51,9 @@ class SentenceModel:
         from tokenizers import Tokenizer
 
         if not (folder / "model.safetensors").is_file():
-            raise ModelMissing(f"model {name} is not in {folder}: run `python -m services.matching prepare-models`")
+            raise ModelMissingError(
+                f"model {name} is not in {folder}: run `python -m services.matching prepare-models`"
+            )
         self.name = name
         try:
             self._model = _load_weights(folder)
@@ -57,9 +61,9 @@ class SentenceModel:
             pooling = json.loads((folder / "1_Pooling" / "config.json").read_text())
             self._pad = int(json.loads((folder / "config.json").read_text()).get("pad_token_id") or 0)
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-            raise ModelDamaged(f"model {name} in {folder} can't be loaded: {error}") from error
+            raise ModelDamagedError(f"model {name} in {folder} can't be loaded: {error}") from error
         except Exception as error:  # tokenizers raises bare Exception for an unreadable file
-            raise ModelDamaged(f"model {name} in {folder} can't be loaded: {error}") from error
+            raise ModelDamagedError(f"model {name} in {folder} can't be loaded: {error}") from error
         use_bfloat16 = cpu_has_bfloat16() if bfloat16 is None else bfloat16
         self._model = self._model.to(torch.bfloat16 if use_bfloat16 else torch.float32).eval()
         self._first_token = bool(pooling.get("pooling_mode_cls_token"))
@@ -69,7 +73,9 @@ class SentenceModel:
         self._tokenizer.enable_truncation(self._max_tokens)
 
     def encode(self, texts: Sequence[str], rows_per_pass: int = 16) -> Vectors:
-        """Return unit vectors, shape (len(texts), dimensions). Runs in the calling thread: call it off the event loop."""
+        """Return unit vectors, shape (len(texts), dimensions). Runs in the calling thread: call it off the event
+        loop.
+        """
         encodings = self._tokenizer.encode_batch([text[:MAX_CHARACTERS] for text in texts])
         by_class: dict[int, list[int]] = {}
         for index, encoding in enumerate(encodings):
@@ -112,7 +118,8 @@ def _load_weights(folder: Path) -> Any:
 
     config = AutoConfig.from_pretrained(folder)
     with torch.device("meta"):
-        model = AutoModel.from_config(config)
+        build: Any = AutoModel.from_config
+        model = build(config)
     with safe_open(folder / "model.safetensors", framework="pt") as file:
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     state = {name: values for name, values in state.items() if not name.endswith("position_ids")}

@@ -1,0 +1,39 @@
+"""Composition root: ``python -m services.matching [migrate] [--role all|http|worker]``, ``… prepare-models
+[--directory DIR]``.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from services.matching.consumers import handlers
+from services.matching.endpoints import routers
+from services.matching.engine import shut_down, warm_up
+from services.matching.settings import Settings
+from services.matching.work import PERIODIC, jobs
+from shared.service import Service
+
+service = Service(
+    name="matching",
+    settings=Settings,
+    routers=routers,
+    handlers=handlers,
+    jobs=jobs,
+    periodic=PERIODIC,
+    start=(warm_up,),
+    stop=(shut_down,),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the service or prepare its models; returns the exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["prepare-models"]:
+        from services.matching.prepare_models import prepare
+
+        return prepare(given[1:])
+    service.main(given)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

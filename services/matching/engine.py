@@ -1,0 +1,112 @@
+"""The running service's encoder: loaded once, off the event loop, and honest about what it lacks."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import numpy.typing as npt
+import structlog
+
+from services.matching.encoder.encoder import Encoder, ReadText, Space, calibrations, load_encoder, standard_names
+from services.matching.encoder.errors import ModelUnavailableError
+from services.matching.settings import Settings
+from services.matching.world import World
+from shared.context import Context
+from shared.problems import Problem
+
+log = structlog.get_logger()
+
+RETRY_SECONDS = 30.0
+"""A missing model is looked for again after so long: preparing the models mends a running service."""
+
+QUERY_LENGTH = 1000
+
+
+class Engine:
+    """Encoder and the in-memory picture of the database. One thread encodes; the loop stays free."""
+
+    def __init__(self, settings: Settings, encoder: Encoder | None = None) -> None:
+        self.settings = settings
+        self.models = encoder.names if encoder else standard_names(settings.english_model, settings.multilingual_model)
+        self.version = "+".join(self.models[space] for space in Space)
+        """Name of both models together: what statements are marked as read with, and what a suggestion says it was
+        made by.
+        """
+        self.world = World(self.models, calibrations(self.models[Space.MULTILINGUAL]))
+        self.last_round_ended = -1e9
+        self.last_change = (0, -1e9)
+        self.checked_readers = False
+        self._encoder = encoder
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="encoder")
+        self._loading = asyncio.Lock()
+        self._failed: tuple[float, ModelUnavailableError] | None = None
+
+    async def encoder(self) -> Encoder:
+        """Return the loaded encoder; raises :class:`ModelUnavailableError` with what to do about it."""
+        async with self._loading:
+            if self._encoder is not None:
+                return self._encoder
+            if self._failed and time.monotonic() - self._failed[0] < RETRY_SECONDS:
+                raise self._failed[1]
+            try:
+                self._encoder = await asyncio.get_running_loop().run_in_executor(self._threads, self._load)
+            except ModelUnavailableError as error:
+                self._failed = (time.monotonic(), error)
+                log.error("no statement can be read", detail=str(error))
+                raise
+            return self._encoder
+
+    def _load(self) -> Encoder:
+        import torch
+
+        started = time.monotonic()
+        torch.set_num_threads(self.settings.encoder_threads)
+        chosen = self.settings
+        encoder = load_encoder(chosen.models_directory, chosen.english_model, chosen.multilingual_model)
+        log.info("models loaded", seconds=round(time.monotonic() - started, 1), models=self.version)
+        return encoder
+
+    async def encode(self, space: Space, texts: Sequence[str]) -> npt.NDArray[np.float16]:
+        """Return vectors of texts in a space; the loop goes on meanwhile."""
+        encoder = await self.encoder()
+        return await asyncio.get_running_loop().run_in_executor(self._threads, encoder.encode, space, texts)
+
+    async def encode_query(self, read: ReadText) -> dict[Space, npt.NDArray[np.float16]]:
+        """Return a search query's vectors by space; a 503 problem when the models are not there."""
+        try:
+            return {space: (await self.encode(space, [read.text[:QUERY_LENGTH]]))[0] for space in read.spaces}
+        except ModelUnavailableError as error:
+            raise Problem(503, "models-unavailable", f"Semantic search is off: {error}") from error
+
+    def close(self) -> None:
+        """Stop the encoder's thread after what it is doing."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def engine_of(context: Context) -> Engine:
+    """Return the service's engine, made at its first use (tests may have put their own there)."""
+    engine: Engine | None = getattr(context.state, "engine", None)
+    if engine is None:
+        assert isinstance(context.settings, Settings)
+        engine = context.state.engine = Engine(context.settings)
+    return engine
+
+
+async def warm_up(context: Context) -> None:
+    """Begin to load the models when the service starts; it serves other things meanwhile."""
+    engine = engine_of(context)
+
+    async def load() -> None:
+        try:
+            await engine.encoder()
+        except ModelUnavailableError:
+            return  # logged; asked again when something is to be read
+
+    context.state.warming = asyncio.create_task(load())
+
+
+async def shut_down(context: Context) -> None:
+    """Stop the engine with the service."""
+    engine_of(context).close()

@@ -1,0 +1,143 @@
+"""Tables of the matching service: projections of organisations and statements, vectors, suggestions, roadmaps."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from pgvector.sqlalchemy import HALFVEC
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlmodel import Field
+
+from shared.database import table_base
+
+if TYPE_CHECKING:
+    from sqlmodel import SQLModel as Base
+else:
+    Base = table_base()
+
+DIMENSIONS = 384
+MOMENT: Any = sa.DateTime(timezone=True)
+
+change_sequence = sa.Sequence("change_sequence", metadata=Base.metadata)
+"""Numbers every change of what matching works on. It only has to differ, not to be in order: see
+``matched_sequence``.
+"""
+
+
+class Organisation(Base, table=True):
+    """Projection of an organisation. An erased one keeps its id and version only.
+
+    ``matched_sequence`` is the ``change_sequence`` that the last round saw: where they differ, a round is owed.
+    """
+
+    __tablename__ = "organisation"
+    __table_args__ = (
+        sa.Index("ix_organisation_clusters", "clusters", postgresql_using="gin"),
+        sa.Index(
+            "ix_organisation_unmatched",
+            "id",
+            postgresql_where=sa.text("matched_sequence IS DISTINCT FROM change_sequence"),
+        ),
+    )
+
+    id: UUID = Field(primary_key=True)
+    kind: str
+    name: str
+    country: str
+    region: str | None = None
+    sectors: list[str] = Field(default_factory=list, sa_type=ARRAY(sa.Text))
+    languages: list[str] = Field(default_factory=list, sa_type=ARRAY(sa.Text))
+    tags: list[str] = Field(default_factory=list, sa_type=ARRAY(sa.Text))
+    clusters: list[UUID] = Field(default_factory=list, sa_type=ARRAY(sa.Uuid))
+    undertaking_group: str | None = None
+    status: str
+    version_epoch: int
+    version_n: int
+    change_sequence: int = Field(sa_type=sa.BigInteger)
+    matched_sequence: int | None = Field(default=None, sa_type=sa.BigInteger)
+
+
+class Statement(Base, table=True):
+    """One offer or need. ``read_text`` is what the models read of ``text``; ``encoded_with`` who has read it (null:
+    nobody yet).
+    """
+
+    __tablename__ = "statement"
+    __table_args__ = (
+        sa.Index("ix_statement_unread", "id", postgresql_where=sa.text("encoded_with IS NULL")),
+        sa.Index("ix_statement_text_hash", "text_hash"),
+    )
+
+    id: UUID = Field(primary_key=True)
+    organisation_id: UUID = Field(foreign_key="organisation.id", index=True)
+    role: str
+    text: str
+    language: str
+    read_text: str
+    text_hash: bytes = Field(sa_type=sa.LargeBinary)
+    illustrative: bool = False
+    encoded_with: str | None = None
+
+
+class Vector(Base, table=True):
+    """The vector of a text by one model: the same text is never encoded twice, whoever says it."""
+
+    __tablename__ = "vector"
+
+    text_hash: bytes = Field(primary_key=True, sa_type=sa.LargeBinary)
+    model: str = Field(primary_key=True)
+    values: Any = Field(sa_type=HALFVEC(DIMENSIONS))
+
+
+class Suggestion(Base, table=True):
+    """A proposed pair, once for all time. ``profiles`` holds the versions of both profiles that were compared.
+
+    ``settled`` is false from an answer until the next round has seen it.
+    """
+
+    __tablename__ = "suggestion"
+    __table_args__ = (
+        sa.UniqueConstraint("first_id", "second_id", name="uq_suggestion_pair"),
+        sa.CheckConstraint("first_id < second_id", name="pair_in_order"),
+        sa.Index("ix_suggestion_unsettled", "id", postgresql_where=sa.text("NOT settled")),
+        sa.Index("ix_suggestion_score", sa.text("score DESC"), "id"),
+    )
+
+    id: UUID = Field(primary_key=True)
+    first_id: UUID = Field(index=True)
+    second_id: UUID = Field(index=True)
+    state: str
+    score: float = Field(sa_type=sa.Double)
+    reason: str
+    evidence: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
+    features: dict[str, float] = Field(default_factory=dict, sa_type=JSONB)
+    profiles: dict[str, str] = Field(default_factory=dict, sa_type=JSONB)
+    first_answer: str | None = None
+    second_answer: str | None = None
+    model_version: str
+    proposed_at: datetime = Field(sa_type=MOMENT)
+    connected_at: datetime | None = Field(default=None, sa_type=MOMENT)
+    settled: bool = True
+    version_epoch: int
+    version_n: int
+
+
+class Roadmap(Base, table=True):
+    """A roadmap of clusters; ``state`` is ``drafting`` until the job has found its themes, or ``empty`` if there are
+    none.
+    """
+
+    __tablename__ = "roadmap"
+    __table_args__ = (sa.Index("ix_roadmap_cluster_ids", "cluster_ids", postgresql_using="gin"),)
+
+    id: UUID = Field(primary_key=True)
+    cluster_ids: list[UUID] = Field(sa_type=ARRAY(sa.Uuid))
+    title: str
+    state: str
+    themes: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
+    model_version: str
+    asked_at: datetime = Field(sa_type=MOMENT)
+    drafted_at: datetime | None = Field(default=None, sa_type=MOMENT)
+    version_epoch: int
+    version_n: int

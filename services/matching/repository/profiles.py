@@ -1,0 +1,176 @@
+"""SQL for the projections: organisations, their statements, and the vectors of the statements' texts."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+from pgvector import HalfVector
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from services.matching.models import Organisation, Statement, Vector, change_sequence
+from shared.contracts import Version
+from shared.contracts.profiles import OrganisationStatus
+from shared.database import upsert_if_newer
+
+ERASED = "erased"
+"""Status of an organisation that profiles has erased, besides those of the contract."""
+
+NEXT_CHANGE = change_sequence.next_value()
+
+
+async def save_organisation(
+    session: AsyncSession, organisation_id: UUID, version: Version, values: Mapping[str, Any]
+) -> bool:
+    """Write the projection unless it is stale (then ``False``); gives it a new change number."""
+    columns = {**values, "change_sequence": NEXT_CHANGE}
+    return await upsert_if_newer(session, Organisation, {"id": organisation_id}, version, columns)
+
+
+async def replace_statements(
+    session: AsyncSession, organisation_id: UUID, statements: Sequence[dict[str, Any]]
+) -> None:
+    """Make the organisation's statements these; unchanged texts stay encoded, vectors nobody needs any more are
+    deleted.
+    """
+    mine = col(Statement.organisation_id) == organisation_id
+    before = set((await session.scalars(sa.select(col(Statement.text_hash)).where(mine))).all())
+    kept = [each["id"] for each in statements]
+    await session.execute(sa.delete(Statement).where(mine, col(Statement.id).not_in(kept)))
+    if statements:
+        new = insert(Statement).values([{**each, "organisation_id": organisation_id} for each in statements])
+        changed = sa.or_(
+            col(Statement.text_hash) != new.excluded.text_hash, col(Statement.language) != new.excluded.language
+        )
+        update: dict[str, Any] = {
+            name: new.excluded[name] for name in statements[0] if name not in ("id", "encoded_with")
+        }
+        update["organisation_id"] = new.excluded.organisation_id
+        update["encoded_with"] = sa.case((changed, sa.null()), else_=col(Statement.encoded_with))
+        await session.execute(new.on_conflict_do_update(index_elements=["id"], set_=update))
+    await forget_vectors(session, before - {each["text_hash"] for each in statements})
+
+
+async def forget_vectors(session: AsyncSession, text_hashes: Collection[bytes]) -> None:
+    """Delete the vectors of these texts, as far as no statement says them any more."""
+    if text_hashes:
+        said = sa.select(col(Statement.text_hash))
+        orphan = sa.and_(col(Vector.text_hash).in_(text_hashes), col(Vector.text_hash).not_in(said))
+        await session.execute(sa.delete(Vector).where(orphan))
+
+
+async def forget_encoder(session: AsyncSession, encoder: str) -> int:
+    """Have statements that another encoder has read be read again; returns how many (called once, at the start)."""
+    stale = sa.update(Statement).where(col(Statement.encoded_with) != encoder).values(encoded_with=None)
+    owners = (await session.scalars(stale.returning(col(Statement.organisation_id)))).all()
+    if owners:
+        again = sa.update(Organisation).where(col(Organisation.id).in_(set(owners)))
+        await session.execute(again.values(matched_sequence=None))
+    return len(owners)
+
+
+async def statements_to_read(session: AsyncSession, limit: int) -> Sequence[Statement]:
+    """Return statements of active organisations that no model has read yet, in the order of their ids."""
+    active = sa.exists().where(
+        col(Organisation.id) == col(Statement.organisation_id), col(Organisation.status) == OrganisationStatus.ACTIVE
+    )
+    query = sa.select(Statement).where(col(Statement.encoded_with).is_(None), active)
+    return (await session.scalars(query.order_by(col(Statement.id)).limit(limit))).all()
+
+
+async def known_vectors(session: AsyncSession, model: str, text_hashes: Collection[bytes]) -> set[bytes]:
+    """Return which of these texts have a vector by this model already."""
+    query = sa.select(col(Vector.text_hash)).where(col(Vector.model) == model, col(Vector.text_hash).in_(text_hashes))
+    return set((await session.scalars(query)).all())
+
+
+async def save_vectors(
+    session: AsyncSession,
+    encoder: str,
+    read: Mapping[UUID, bytes],
+    vectors: Iterable[tuple[bytes, str, npt.NDArray[np.float16]]],
+) -> int:
+    """Store vectors (text hash, model, values) and mark statements (id → text hash) as read; returns how many.
+
+    A statement that was changed or erased meanwhile is left alone, and its vector is not stored: locking the rows
+    makes an
+    erasure wait or be seen. Locked ones are skipped, not waited for; they are read again in the next batch.
+    """
+    query = sa.select(col(Statement.id), col(Statement.text_hash)).where(col(Statement.id).in_(list(read)))
+    locked = await session.execute(query.order_by(col(Statement.id)).with_for_update(skip_locked=True))
+    still = {row.id: row.text_hash for row in locked if read[row.id] == row.text_hash}
+    wanted = set(still.values())
+    rows = [
+        {"text_hash": text_hash, "model": model, "values": HalfVector(values)}
+        for text_hash, model, values in vectors
+        if text_hash in wanted
+    ]
+    if rows:
+        await session.execute(insert(Vector).on_conflict_do_nothing(), rows)
+    if still:
+        done = sa.update(Statement).where(col(Statement.id).in_(list(still))).values(encoded_with=encoder)
+        await session.execute(done)
+    return len(still)
+
+
+async def organisation_changes(session: AsyncSession) -> dict[UUID, tuple[int, int, int]]:
+    """Return for each organisation its change number, its statements, and how many of them are read."""
+    read = sa.func.count(col(Statement.encoded_with))
+    query = (
+        sa.select(col(Organisation.id), col(Organisation.change_sequence), sa.func.count(col(Statement.id)), read)
+        .join(Statement, col(Statement.organisation_id) == col(Organisation.id), isouter=True)
+        .group_by(col(Organisation.id))
+    )
+    return {row[0]: (row[1], row[2], row[3]) for row in await session.execute(query)}
+
+
+async def organisations(session: AsyncSession, ids: Collection[UUID]) -> Sequence[Organisation]:
+    """Return the projections of these organisations."""
+    return (await session.scalars(sa.select(Organisation).where(col(Organisation.id).in_(ids)))).all()
+
+
+async def organisation(session: AsyncSession, organisation_id: UUID) -> Organisation | None:
+    """Return one projection, ``None`` if profiles never told of it."""
+    return await session.get(Organisation, organisation_id)
+
+
+async def statements_of(session: AsyncSession, ids: Collection[UUID]) -> Sequence[Statement]:
+    """Return the statements of these organisations, ordered by id."""
+    query = sa.select(Statement).where(col(Statement.organisation_id).in_(ids)).order_by(col(Statement.id))
+    return (await session.scalars(query)).all()
+
+
+async def vectors_of(
+    session: AsyncSession, models: Collection[str], ids: Collection[UUID]
+) -> dict[tuple[bytes, str], npt.NDArray[np.float16]]:
+    """Return the stored vectors of these organisations' statements by text hash and model."""
+    hashes = sa.select(col(Statement.text_hash)).where(col(Statement.organisation_id).in_(ids))
+    query = sa.select(col(Vector.text_hash), col(Vector.model), col(Vector.values)).where(
+        col(Vector.model).in_(models), col(Vector.text_hash).in_(hashes)
+    )
+    return {(row[0], row[1]): row[2].to_numpy().astype(np.float16) for row in await session.execute(query)}
+
+
+async def members_of(session: AsyncSession, clusters: Collection[UUID]) -> Sequence[Organisation]:
+    """Return the active members of these clusters, and the clusters themselves, ordered by id."""
+    belongs = sa.or_(
+        col(Organisation.clusters).op("&&")(sa.cast(list(clusters), ARRAY(sa.Uuid))), col(Organisation.id).in_(clusters)
+    )
+    query = sa.select(Organisation).where(belongs, col(Organisation.status) == OrganisationStatus.ACTIVE)
+    return (await session.scalars(query.order_by(col(Organisation.id)))).all()
+
+
+async def names_of(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, tuple[str, str]]:
+    """Return name and country by id."""
+    query = sa.select(col(Organisation.id), col(Organisation.name), col(Organisation.country))
+    return {row[0]: (row[1], row[2]) for row in await session.execute(query.where(col(Organisation.id).in_(ids)))}
+
+
+async def change_sequences(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, int]:
+    """Return the change numbers of these organisations as they are now."""
+    query = sa.select(col(Organisation.id), col(Organisation.change_sequence)).where(col(Organisation.id).in_(ids))
+    return {row[0]: row[1] for row in await session.execute(query)}

@@ -1,0 +1,174 @@
+"""SQL for suggestions: the live ones of a round, answers under a row lock, lists scoped to who asks."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from services.matching.models import Organisation, Suggestion
+from services.matching.parties import Pair
+from shared.contracts.matching import SuggestionState
+from shared.contracts.profiles import OrganisationStatus
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Whose suggestions the caller may see: everybody's, or those of some organisations and of some clusters'
+    members.
+    """
+
+    everything: bool = False
+    organisations: frozenset[UUID] = frozenset()
+    clusters: frozenset[UUID] = frozenset()
+
+    def condition(self, organisation_id: Any) -> sa.ColumnElement[bool]:
+        """Return the SQL condition that this organisation (a column or a value) lies within the scope."""
+        if self.everything:
+            return sa.true()
+        members = sa.select(col(Organisation.id)).where(
+            col(Organisation.clusters).op("&&")(sa.cast(list(self.clusters), ARRAY(sa.Uuid)))
+        )
+        own = sa.literal(organisation_id, sa.Uuid) if isinstance(organisation_id, UUID) else organisation_id
+        return sa.or_(own.in_(self.organisations), own.in_(members))
+
+
+async def may_see_organisation(session: AsyncSession, scope: Scope, organisation_id: UUID) -> bool:
+    """Whether an organisation's suggestions lie within the caller's scope."""
+    return bool(await session.scalar(sa.select(scope.condition(organisation_id))))
+
+
+def _within(scope: Scope) -> sa.ColumnElement[bool]:
+    return sa.or_(scope.condition(col(Suggestion.first_id)), scope.condition(col(Suggestion.second_id)))
+
+
+def _of(organisation_id: UUID) -> sa.ColumnElement[bool]:
+    return sa.or_(col(Suggestion.first_id) == organisation_id, col(Suggestion.second_id) == organisation_id)
+
+
+async def page(
+    session: AsyncSession,
+    scope: Scope,
+    limit: int,
+    after: tuple[float, UUID] | None = None,
+    organisation_id: UUID | None = None,
+    state: SuggestionState | None = None,
+) -> Sequence[Suggestion]:
+    """Return suggestions within the scope, best score first; ``after`` is the last one of the page before."""
+    query = sa.select(Suggestion).where(_within(scope))
+    if organisation_id is not None:
+        query = query.where(_of(organisation_id))
+    if state is not None:
+        query = query.where(col(Suggestion.state) == state)
+    if after is not None:
+        score, last = after
+        same_score = sa.and_(col(Suggestion.score) == score, col(Suggestion.id) > last)
+        query = query.where(sa.or_(col(Suggestion.score) < score, same_score))
+    query = query.order_by(col(Suggestion.score).desc(), col(Suggestion.id)).limit(limit)
+    return (await session.scalars(query)).all()
+
+
+async def find(session: AsyncSession, scope: Scope, suggestion_id: UUID) -> Suggestion | None:
+    """Return a suggestion, ``None`` when there is none or the caller may not see it."""
+    query = sa.select(Suggestion).where(col(Suggestion.id) == suggestion_id, _within(scope))
+    return (await session.scalars(query)).one_or_none()
+
+
+async def lock(session: AsyncSession, suggestion_id: UUID) -> Suggestion | None:
+    """Return the suggestion with its row locked until the transaction ends: two answers come one after the other."""
+    query = sa.select(Suggestion).where(col(Suggestion.id) == suggestion_id).with_for_update()
+    return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
+
+
+async def both_active(session: AsyncSession, suggestion: Suggestion) -> bool:
+    """Whether both organisations of the pair take part."""
+    query = sa.select(sa.func.count()).where(
+        col(Organisation.id).in_((suggestion.first_id, suggestion.second_id)),
+        col(Organisation.status) == OrganisationStatus.ACTIVE,
+    )
+    return await session.scalar(query) == 2
+
+
+async def all_but_withdrawn(session: AsyncSession) -> Sequence[Suggestion]:
+    """Return every suggestion that is proposed, declined or connected (what a round must respect)."""
+    query = sa.select(Suggestion).where(col(Suggestion.state) != SuggestionState.WITHDRAWN)
+    return (await session.scalars(query)).all()
+
+
+async def lock_pairs(session: AsyncSession, pairs: Collection[Pair]) -> dict[Pair, Suggestion]:
+    """Return the suggestions of these pairs, locked, in the order of their ids (so that two lockers can't cross)."""
+    if not pairs:
+        return {}
+    keys = sa.tuple_(col(Suggestion.first_id), col(Suggestion.second_id))
+    query = sa.select(Suggestion).where(keys.in_(list(pairs))).order_by(col(Suggestion.id)).with_for_update()
+    rows = (await session.scalars(query.execution_options(populate_existing=True))).all()
+    return {(row.first_id, row.second_id): row for row in rows}
+
+
+async def lock_of_organisation(session: AsyncSession, organisation_id: UUID) -> Sequence[Suggestion]:
+    """Return all suggestions of an organisation, locked, ordered by id."""
+    query = sa.select(Suggestion).where(_of(organisation_id)).order_by(col(Suggestion.id)).with_for_update()
+    return (await session.scalars(query.execution_options(populate_existing=True))).all()
+
+
+async def insert_new(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> set[UUID]:
+    """Insert suggestions; returns the ids of those whose pair was not there yet."""
+    if not rows:
+        return set()
+    statement = insert(Suggestion).on_conflict_do_nothing(constraint="uq_suggestion_pair")
+    done = await session.execute(statement.returning(col(Suggestion.id)), rows)
+    return set(done.scalars().all())
+
+
+async def is_round_owed(session: AsyncSession) -> bool:
+    """Whether a complete organisation has changed, or an answer was given, since the last round looked."""
+    query = sa.text(
+        "SELECT EXISTS (SELECT 1 FROM organisation o WHERE o.matched_sequence IS DISTINCT FROM o.change_sequence"
+        " AND (o.status <> 'active' OR NOT EXISTS (SELECT 1 FROM statement s"
+        " WHERE s.organisation_id = o.id AND s.encoded_with IS NULL)))"
+        " OR EXISTS (SELECT 1 FROM suggestion WHERE NOT settled)"
+    )
+    return bool(await session.scalar(query))
+
+
+async def anything_to_read(session: AsyncSession) -> bool:
+    """Whether a statement of an active organisation waits to be read by the models."""
+    query = sa.text(
+        "SELECT EXISTS (SELECT 1 FROM statement s JOIN organisation o ON o.id = s.organisation_id"
+        " WHERE s.encoded_with IS NULL AND o.status = 'active')"
+    )
+    return bool(await session.scalar(query))
+
+
+async def newest_change(session: AsyncSession) -> int:
+    """Return the highest change number given out so far (also those of open transactions): it moves while a burst
+    lasts.
+    """
+    return int(await session.scalar(sa.text("SELECT last_value FROM change_sequence")) or 0)
+
+
+async def mark_matched(session: AsyncSession, seen: dict[UUID, int]) -> None:
+    """Note which change of each organisation a round has seen; one changed or being changed meanwhile stays owed.
+
+    Rows locked by the consumer are skipped: waiting for them could cross with its own waiting.
+    """
+    if seen:
+        query = sa.text(
+            "UPDATE organisation SET matched_sequence = change_sequence WHERE id IN (SELECT o.id FROM organisation o"
+            " JOIN unnest(CAST(:ids AS uuid[]), CAST(:changes AS bigint[])) AS seen (id, change)"
+            " ON o.id = seen.id AND o.change_sequence = seen.change"
+            " WHERE o.matched_sequence IS DISTINCT FROM seen.change FOR UPDATE OF o SKIP LOCKED)"
+        )
+        await session.execute(query, {"ids": list(seen), "changes": list(seen.values())})
+
+
+async def mark_settled(session: AsyncSession, seen: Iterable[tuple[UUID, int]]) -> None:
+    """Note that a round has seen these answers (suggestion id, version number); a newer answer stays unsettled."""
+    keys = list(seen)
+    if keys:
+        key = sa.tuple_(col(Suggestion.id), col(Suggestion.version_n))
+        await session.execute(sa.update(Suggestion).where(key.in_(keys)).values(settled=True))

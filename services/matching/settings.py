@@ -1,0 +1,43 @@
+"""Settings of the matching service."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Environment prefix ``INTERCLUSTER_MATCHING_``."""
+
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(env_prefix="INTERCLUSTER_MATCHING_", extra="ignore")
+
+    models_directory: Path = Path(".intercluster/models")
+    """Where ``python -m services.matching prepare-models`` put the models."""
+    english_model: Path | None = None
+    multilingual_model: Path | None = None
+    """Folders of other sentence-transformers models with 384 dimensions, in place of the standard ones."""
+    encoder_threads: int = Field(default=2, ge=1, le=64)
+    """Cores that torch may use."""
+
+    suggestions_per_organisation: int = Field(default=5, ge=1, le=50)
+    """Longest list anyone gets; since a suggestion is shown to both sides, also how often one organisation is shown."""
+    least_similarity: float = Field(default=0.5, ge=0, le=1)
+    """A need and an offer have met when they are this close (closer than 99 % of random pairs)."""
+    least_score: float = Field(default=0.6, ge=0, le=1)
+    """Quality floor: no suggestion is better than a bad one."""
+    least_score_in_bursts: float = Field(default=0.72, ge=0, le=1)
+    """While statements still wait to be read, only pairs this good are proposed: better ones than the rest may yet
+    come.
+    """
+    least_change: float = Field(default=0.05, ge=0, le=1)
+    """A score that moves by less, for the same statements, is not told again."""
+
+    round_every_seconds: float = Field(default=5.0, gt=0)
+    """Longest time between two rounds while changes keep coming."""
+    round_quiet_seconds: float = Field(default=0.4, ge=0)
+    """A burst is over when nothing has changed for so long."""
+    statements_per_batch: int = Field(default=48, ge=1, le=1000)
+    """Statements read by the models between two looks at what else is to do."""

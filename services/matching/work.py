@@ -1,0 +1,67 @@
+"""Slow work: reading statements and matching rounds (one leader), drafting roadmaps (the durable queue)."""
+
+import time
+from typing import Any
+from uuid import UUID
+
+from services.matching.encoder.errors import ModelUnavailableError
+from services.matching.engine import Engine, engine_of
+from services.matching.reading import read_batch
+from services.matching.repository import profiles
+from services.matching.repository import suggestions as rows
+from services.matching.roadmaps import DRAFT, draft_roadmap
+from services.matching.rounds import run_round
+from shared.context import Context
+from shared.messaging import Jobs
+from shared.service import Periodic
+
+jobs = Jobs()
+
+
+@jobs.job(DRAFT, lease_seconds=300.0)
+async def draft(context: Context, payload: dict[str, Any]) -> None:
+    """Find the themes of a roadmap."""
+    await draft_roadmap(context.database, engine_of(context), UUID(payload["roadmap_id"]))
+
+
+async def read_and_match(context: Context) -> None:
+    """One step of the leader: read a batch of statements, then hold a round if one is due; again while there is work."""
+    engine = engine_of(context)
+    if not engine.checked_readers:
+        async with context.database.transaction() as session:
+            await profiles.forget_encoder(session, engine.version)
+        engine.checked_readers = True
+    while await _step(context, engine):
+        pass
+
+
+async def _step(context: Context, engine: Engine) -> bool:
+    try:
+        read = await read_batch(context.database, engine)
+    except ModelUnavailableError:
+        read = 0  # logged by the engine; what needs no reading is matched all the same
+    async with context.database.session() as session:
+        owed = await rows.is_round_owed(session)
+        waiting = await rows.anything_to_read(session)
+        change = await rows.newest_change(session)
+    if change != engine.last_change[0]:
+        engine.last_change = (change, time.monotonic())
+    if owed and is_due(engine, time.monotonic(), waiting):
+        await run_round(context.database, engine)
+        engine.last_round_ended = time.monotonic()
+        return True
+    return read > 0
+
+
+def is_due(engine: Engine, moment: float, waiting: bool) -> bool:
+    """Whether a round that is owed may start: at once when idle, every few seconds while changes keep coming.
+
+    A burst is over when nothing waits to be read and nothing has changed for a moment.
+    """
+    settings = engine.settings
+    idle = moment - engine.last_round_ended >= settings.round_every_seconds
+    over = not waiting and moment - engine.last_change[1] >= settings.round_quiet_seconds
+    return idle or over
+
+
+PERIODIC = (Periodic("matching", seconds=0.2, run=read_and_match, leader=True),)

@@ -1,0 +1,100 @@
+"""The picture of the database that rounds and searches work on, brought up to date by what has changed.
+
+It is derived from committed rows alone: each organisation's change number and how many of its statements are read tell
+whether it must be loaded again. So a process that was killed loses nothing, and replicas need no event to follow.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.matching.encoder.calibration import Calibration
+from services.matching.encoder.encoder import Space, spaces_of
+from services.matching.models import Organisation, Statement
+from services.matching.parties import Party, StatementFact, by_id
+from services.matching.repository import profiles
+from services.matching.search import Indexed, StatementIndex
+from shared.contracts.profiles import OrganisationKind, OrganisationStatus, StatementRole
+
+Vectors = Mapping[tuple[bytes, str], npt.NDArray[np.float16]]
+
+
+@dataclass(frozen=True)
+class Known:
+    """One organisation as loaded. ``change``: its change number, its statements, how many of them are read."""
+
+    change: tuple[int, int, int]
+    status: str
+    version: str
+    party: Party
+    entries: tuple[Indexed, ...]
+
+    @property
+    def active(self) -> bool:
+        return self.status == OrganisationStatus.ACTIVE
+
+    @property
+    def complete(self) -> bool:
+        """Whether all its statements are read (one that takes part in nothing needs no reading)."""
+        return not self.active or self.change[1] == self.change[2]
+
+
+class World:
+    """Organisations by id with their statements and vectors; ``index`` and ``parties`` cover the active ones."""
+
+    def __init__(self, models: Mapping[Space, str], calibrations: Mapping[Space, Calibration]) -> None:
+        self.models = models
+        self.known: dict[UUID, Known] = {}
+        self.parties: dict[UUID, Party] = {}
+        self._calibrations = calibrations
+        self.index = StatementIndex((), calibrations)
+
+    async def refresh(self, session: AsyncSession) -> int:
+        """Load what has changed since the last time; returns how many organisations that were."""
+        changes = await profiles.organisation_changes(session)
+        stale = [
+            each for each, change in changes.items() if each not in self.known or self.known[each].change != change
+        ]
+        if not stale:
+            return 0
+        rows = await profiles.organisations(session, stale)
+        statements: dict[UUID, list[Statement]] = {}
+        for statement in await profiles.statements_of(session, stale):
+            statements.setdefault(statement.organisation_id, []).append(statement)
+        vectors = await profiles.vectors_of(session, list(self.models.values()), stale)
+        for row in rows:
+            entries = (self._entry(row, each, vectors) for each in statements.get(row.id, ()))
+            version = f"{row.version_epoch}.{row.version_n}"
+            self.known[row.id] = Known(changes[row.id], row.status, version, _party(row), tuple(entries))
+        active = [each for each in self.known.values() if each.active]
+        self.parties = by_id(each.party for each in active)
+        self.index = StatementIndex((entry for each in active for entry in each.entries), self._calibrations)
+        return len(rows)
+
+    def _entry(self, row: Organisation, statement: Statement, vectors: Vectors) -> Indexed:
+        fact = StatementFact(statement.id, row.id, StatementRole(statement.role), statement.language, statement.text)
+        keys = {space: (statement.text_hash, self.models[space]) for space in spaces_of(statement.language)}
+        return Indexed(fact, row.country, {space: vectors[key] for space, key in keys.items() if key in vectors})
+
+    @property
+    def complete(self) -> bool:
+        """Whether every statement that counts is read."""
+        return all(each.complete for each in self.known.values())
+
+
+def _party(row: Organisation) -> Party:
+    return Party(
+        row.id,
+        OrganisationKind(row.kind) if row.kind else OrganisationKind.SME,
+        row.name,
+        row.country,
+        tuple(row.sectors),
+        tuple(row.languages),
+        tuple(row.tags),
+        tuple(row.clusters),
+        row.undertaking_group,
+    )
