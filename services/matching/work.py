@@ -15,6 +15,9 @@ from shared.context import Context
 from shared.messaging import Jobs
 from shared.service import Periodic
 
+TURN_SECONDS = 2.0
+"""After so long the caller looks whether this process is still the leader."""
+
 jobs = Jobs()
 
 
@@ -25,13 +28,14 @@ async def draft(context: Context, payload: dict[str, Any]) -> None:
 
 
 async def read_and_match(context: Context) -> None:
-    """One step of the leader: read a batch of statements, then hold a round if one is due; again while there is work."""
+    """The leader's work: read statements, hold a round when one is due, again while there is something to do."""
     engine = engine_of(context)
     if not engine.checked_readers:
         async with context.database.transaction() as session:
             await profiles.forget_encoder(session, engine.version)
         engine.checked_readers = True
-    while await _step(context, engine):
+    until = time.monotonic() + TURN_SECONDS
+    while await _step(context, engine) and time.monotonic() < until:
         pass
 
 

@@ -34,7 +34,7 @@ _PARTS = {"w": "weight", "b": "bias"}
 
 
 def tensor_name(packed_name: str) -> str:
-    """Return BERT's parameter name for a packed one: ``l3.ao.w`` → ``encoder.layer.3.attention.output.dense.weight``."""
+    """Return BERT's name of a packed tensor: ``l3.q.b`` → ``encoder.layer.3.attention.self.query.bias``."""
     if packed_name in _EMBEDDING_TENSORS:
         return _EMBEDDING_TENSORS[packed_name]
     layer, tensor, part = packed_name.split(".")

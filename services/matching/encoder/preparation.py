@@ -37,7 +37,7 @@ def prepare_models(directory: Path, progress: Progress = _silent) -> Path:
     """Make ``directory`` hold everything the encoder needs and return the multilingual folder.
 
     Does nothing but check when it is there already. ``progress(step, share)`` hears shares from 0 to 1.
-    Raises :class:`ModelMissingError` when a wheel is not installed, :class:`ModelDamagedError` when its content is not as it
+    Raises :class:`ModelMissingError` when a wheel is not installed, :class:`ModelDamagedError` when it is not as it
     must be.
     """
     progress("checking the English model", 0.0)
@@ -67,7 +67,8 @@ def multilingual_folder(directory: Path) -> Path:
     folder = directory / MULTILINGUAL
     if not (folder / MANIFEST).is_file():
         raise ModelMissingError(
-            f"the multilingual model is not in {folder}: run `python -m services.matching prepare-models --directory {directory}`"
+            f"the multilingual model is not in {folder}: "
+            f"run `python -m services.matching prepare-models --directory {directory}`"
         )
     verify(folder)
     return folder

@@ -84,7 +84,7 @@ async def show_suggestion(caller: Caller, session: Session, suggestion_id: UUID)
 
 @router.post("/suggestions/{suggestion_id}/answers")
 async def answer(caller: Caller, session: Session, suggestion_id: UUID, body: AnswerBody) -> SuggestionView:
-    """Say for one side whether it is interested. Both interested: they are connected. The same again changes nothing."""
+    """Say whether one side is interested; both interested: connected. The same again changes nothing."""
     if not may_answer(caller, suggestion_id, body.organisation_id, body.answer):
         if await rows.find(session, scope_of(caller), suggestion_id) is None:
             raise not_found("suggestion", suggestion_id)
