@@ -83,7 +83,7 @@ class Statement(Base, table=True):
 class Vector(Base, table=True):
     """The vector of a text by one model: the same text is never encoded twice, whoever says it."""
 
-    __tablename__ = "vector"
+    __tablename__ = "text_vector"
 
     text_hash: bytes = Field(primary_key=True, sa_type=sa.LargeBinary)
     model: str = Field(primary_key=True)

@@ -65,7 +65,7 @@ def upgrade() -> None:
     op.create_index("ix_statement_unread", "statement", ["id"], postgresql_where=sa.text("encoded_with IS NULL"))
     op.create_index("ix_statement_text_hash", "statement", ["text_hash"])
     op.create_table(
-        "vector",
+        "text_vector",
         sa.Column("text_hash", sa.LargeBinary, primary_key=True),
         sa.Column("model", sa.String, primary_key=True),
         sa.Column("values", HALFVEC(384), nullable=False),
