@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-ZERO = Decimal(0)
+ZERO = Decimal("0.00")
 CENT = Decimal("0.01")
 
 
@@ -110,7 +110,7 @@ def check(occasion: Occasion, amount: Decimal, available: Decimal, reserved_for_
 
 def balances(entries: Iterable[Entry]) -> Balances:
     """Add up the entries."""
-    sums: dict[Account, Decimal] = defaultdict(Decimal)
+    sums: dict[Account, Decimal] = defaultdict(lambda: ZERO)
     released = ZERO
     for entry in entries:
         sums[entry.account] += entry.amount

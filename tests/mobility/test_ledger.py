@@ -183,4 +183,4 @@ def test_verification_finds_a_payment_beyond_its_reservation(book: Book) -> None
 def test_verification_finds_a_voucher_that_was_paid_without_saying_so(book: Book) -> None:
     problems = verify(book.entries, reserved={}, paid={}).problems
     assert len(problems) == 1
-    assert "700.00 paid in the ledger, 0 by its state" in problems[0]
+    assert "700.00 paid in the ledger, 0.00 by its state" in problems[0]

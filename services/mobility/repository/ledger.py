@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from services.mobility.ledger import ZERO, Account, Balances, Entry, Occasion
+from services.mobility.ledger import CENT, ZERO, Account, Balances, Entry, Occasion
 from services.mobility.models import LedgerEntry
 
 
@@ -46,7 +46,8 @@ async def balances(session: AsyncSession, programme_ids: Iterable[UUID]) -> dict
     )
     found = dict.fromkeys(ids, Balances())
     for programme_id, funder, available, reserved, paid, released in await session.execute(statement):
-        found[programme_id] = Balances(-funder, available, reserved, paid, released)
+        sums = (-funder, available, reserved, paid, released)
+        found[programme_id] = Balances(*(each.quantize(CENT) for each in sums))
     return found
 
 
