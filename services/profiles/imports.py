@@ -1,5 +1,6 @@
 """Use case: import a file. Batches of rows, a transaction each; a failing row never loses its neighbours."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from datetime import datetime
@@ -26,6 +27,15 @@ log = structlog.get_logger()
 
 MAX_PASSES = 5
 """How often rows that wait for clusters are tried again: clusters of clusters rarely nest deeper."""
+PIECE_BYTES = 8 * 1024
+
+
+async def _pieces(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield small pieces and let others have the event loop between them: a file may be all tiny broken rows."""
+    async for chunk in chunks:
+        for start in range(0, len(chunk), PIECE_BYTES):
+            yield chunk[start : start + PIECE_BYTES]
+            await asyncio.sleep(0)
 
 
 class Importer:
@@ -44,8 +54,8 @@ class Importer:
         """Read the file to its end; the report says what became of each row."""
         parser = FileParser(file_format)
         batch: list[NumberedRecord] = []
-        async for chunk in chunks:
-            for row in parser.feed(chunk):
+        async for piece in _pieces(chunks):
+            for row in parser.feed(piece):
                 await self._add(batch, row)
             if parser.broken:
                 break

@@ -215,10 +215,10 @@ def test_a_broken_csv_row_never_eats_its_neighbours(broken: str, rule: str) -> N
 
 
 def test_an_open_quote_costs_one_row_even_in_a_long_file() -> None:
-    others = [f"x-{n},sme,Firm {n},AT" for n in range(20_000)]
+    others = [f"x-{n},sme,Firm {n:0200},AT" for n in range(2_000)]
     rows, _ = read(HEADER + 'x,sme,"open,AT\n' + "\n".join(others), "csv")
     assert len(faults(rows)) == 1
-    assert len(names(rows)) == 20_000
+    assert len(names(rows)) == 2_000
 
 
 def test_a_quoted_cell_may_have_several_lines() -> None:

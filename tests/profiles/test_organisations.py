@@ -86,28 +86,27 @@ async def test_control_without_the_version_check_an_update_is_lost(
     assert (await operator.get(path)).json()["city"] == "Linz"
 
 
-@pytest.mark.parametrize(
-    ("said", "field"),
-    [
-        ({"country": "XX"}, "country"),
-        ({"region": "AT999"}, "region"),
-        ({"region": "DE111"}, ""),
-        ({"sectors": ["99.99"]}, "sectors"),
-        ({"languages": ["xx"]}, "languages"),
-        ({"name": "Two\r\nlines"}, "name"),
-        ({"name": "x" * 301}, "name"),
-        ({"website": "javascript:alert(1)"}, "website"),
-        ({"offers": [{"text": "x" * 5001, "language": "en"}]}, "offers"),
-        ({"name": "nul\0"}, "name"),
-        ({"name": "surrogate \ud800"}, "name"),
-    ],
-)
-async def test_what_breaks_a_rule_is_refused_with_its_field(operator: Api, said: dict[str, Any], field: str) -> None:
-    content = json.dumps(an_sme(**said))
+BROKEN = [
+    ({"country": "XX"}, "country"),
+    ({"region": "AT999"}, "region"),
+    ({"region": "DE111"}, ""),
+    ({"sectors": ["99.99"]}, "sectors"),
+    ({"languages": ["xx"]}, "languages"),
+    ({"name": "Two\r\nlines"}, "name"),
+    ({"name": "x" * 301}, "name"),
+    ({"website": "javascript:alert(1)"}, "website"),
+    ({"offers": [{"text": "x" * 5001, "language": "en"}]}, "offers"),
+    ({"name": "nul\0"}, "name"),
+    ({"name": "surrogate \ud800"}, "name"),
+]
+
+
+async def test_what_breaks_a_rule_is_refused_with_its_field(operator: Api) -> None:
     operator.headers["Content-Type"] = "application/json"
-    response = await operator.post("/organisations", content=content)
-    assert response.status_code == 422, response.text
-    assert any(field in each["field"] for each in response.json()["errors"]), response.text
+    for said, field in BROKEN:
+        response = await operator.post("/organisations", content=json.dumps(an_sme(**said)))
+        assert response.status_code == 422, said
+        assert any(field in each["field"] for each in response.json()["errors"]), said
 
 
 async def test_html_and_formulas_in_names_stay_data(operator: Api) -> None:
