@@ -29,6 +29,7 @@ from shared.problems import (
 
 __all__ = [
     "Caller",
+    "CallerOrLink",
     "Ctx",
     "ExpectedVersion",
     "Problem",
@@ -56,8 +57,8 @@ def context_of(request: Request) -> Context:
     return context
 
 
-async def caller_of(request: Request) -> Principal:
-    """Return who calls; 401 when there is no valid bearer token."""
+async def caller_or_link_of(request: Request) -> Principal:
+    """Return who calls, also by a mail's link (a token with one action); 401 when there is no valid bearer token."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise unauthorised()
@@ -66,6 +67,13 @@ async def caller_of(request: Request) -> Principal:
     except InvalidTokenError as error:
         raise unauthorised("The token is not valid here; sign in again.") from error
     structlog.contextvars.bind_contextvars(caller=principal.subject)
+    return principal
+
+
+async def caller_of(principal: Annotated[Principal, Depends(caller_or_link_of)]) -> Principal:
+    """Return who calls; 403 for a mail's link, which is good for its one action only (see ``CallerOrLink``)."""
+    if principal.actions:
+        raise forbidden("This link is good for its one action only; sign in for more.")
     return principal
 
 
@@ -87,6 +95,8 @@ async def expected_version(if_match: Annotated[str | None, Header()] = None) -> 
 
 Ctx = Annotated[Context, Depends(context_of)]
 Caller = Annotated[Principal, Depends(caller_of)]
+CallerOrLink = Annotated[Principal, Depends(caller_or_link_of)]
+"""For the few routes that a one-action link may use: they must check ``actions`` themselves."""
 Session = Annotated[AsyncSession, Depends(transaction, scope="function")]
 ExpectedVersion = Annotated[Version, Depends(expected_version)]
 

@@ -19,11 +19,13 @@ from shared.messaging.parked import redrive
 from shared.messaging.tables import (
     consumed_position,
     dead_letter,
+    head,
     job,
     job_dead_letter,
     journal,
     parked_event,
     service_epoch,
+    unsent,
 )
 from shared.problems import unprocessable
 
@@ -39,8 +41,9 @@ async def _count(session: AsyncSession, table: sa.Table, *conditions: Any) -> in
 @router.get("/status")
 async def status(context: Ctx, session: Session, request: Request) -> dict[str, Any]:
     """Return how the service is: readiness, journal, parked events, dead letters, jobs, memory."""
-    unpublished = journal.c.published_at.is_(None)
-    oldest = await session.scalar(sa.select(sa.func.min(journal.c.time)).where(unpublished))
+    oldest = await session.scalar(
+        sa.select(sa.func.min(journal.c.time)).join_from(unsent, journal, journal.c.seq == unsent.c.seq)
+    )
     faults = await request.app.state.faults()
     return {
         "service": context.name,
@@ -50,8 +53,8 @@ async def status(context: Ctx, session: Session, request: Request) -> dict[str, 
         "broker_epoch": request.app.state.messaging.broker_epoch,
         "journal": {
             "rows": await _count(session, journal),
-            "unpublished": await _count(session, journal, unpublished),
-            "failing": await _count(session, journal, unpublished, journal.c.retry_at.is_not(None)),
+            "unpublished": await _count(session, unsent),
+            "failing": await _count(session, unsent, unsent.c.retry_at.is_not(None)),
             "oldest_unpublished_seconds": (now() - oldest).total_seconds() if oldest else 0.0,
         },
         "parked": await _count(session, parked_event),
@@ -68,15 +71,12 @@ async def streams(context: Ctx, session: Session, request: Request) -> dict[str,
 
     Lag of a reader on a partition = the writer's head less the reader's sequence, in journal rows.
     """
-    heads = sa.select(journal.c.topic, journal.c.partition, sa.func.max(journal.c.seq), sa.func.max(journal.c.time))
-    heads = heads.where(journal.c.published_at.is_not(None)).group_by(journal.c.topic, journal.c.partition)
     return {
         "service": context.name,
         "types_consumed": sorted(each.name for each in request.app.state.messaging.handlers.event_types),
         "heads": [
-            {"topic": topic, "partition": partition, "sequence": sequence, "time": time}
-            for topic, partition, sequence, time in await session.execute(heads)
-            if partition is not None
+            {"topic": row.topic, "partition": row.partition, "sequence": row.sequence, "time": row.sent_at}
+            for row in await session.execute(sa.select(head))
         ],
         "positions": [
             {
@@ -186,7 +186,8 @@ class TraceEntry(BaseModel):
 @router.get("/trace")
 async def trace(organisation_id: UUID, context: Ctx, session: Session, limit: Limit = 500) -> list[TraceEntry]:
     """Return this service's events that concern the organisation, in time order."""
-    query = sa.select(journal).where(journal.c.organisations.contains([organisation_id]))
+    waiting = sa.exists().where(unsent.c.seq == journal.c.seq).label("waiting")
+    query = sa.select(journal, waiting).where(journal.c.organisations.contains([organisation_id]))
     rows = await session.execute(query.order_by(journal.c.time, journal.c.seq).limit(limit))
     return [
         TraceEntry(
@@ -197,7 +198,7 @@ async def trace(organisation_id: UUID, context: Ctx, session: Session, limit: Li
             key=row.key,
             version=f"{row.epoch}.{row.n}",
             trace_id=row.traceparent.split("-")[1] if row.traceparent else None,
-            published=row.published_at is not None,
+            published=not row.waiting,
             redacted=row.redacted_at is not None,
         )
         for row in rows

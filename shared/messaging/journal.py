@@ -5,12 +5,13 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import now
 from shared.contracts import EventType, Snapshot
 from shared.ids import new_id
-from shared.messaging.tables import dead_letter, journal, parked_event
+from shared.messaging.tables import dead_letter, journal, parked_event, unsent
 from shared.observability import current_traceparent
 
 
@@ -68,12 +69,11 @@ async def mark_for_replay(session: AsyncSession, topic: str | None = None, group
 
     Safe at any time: projections ignore older versions and reactions know their business keys.
     """
-    statement = (
-        sa.update(journal)
-        .where(journal.c.published_at.is_not(None), journal.c.redacted_at.is_(None))
-        .values(published_at=None, retry_at=None, replay_for=group)
-    )
+    chosen = sa.select(journal.c.seq, journal.c.topic, journal.c.key, sa.literal(group, sa.Text))
+    chosen = chosen.where(journal.c.redacted_at.is_(None))
     if topic:
-        statement = statement.where(journal.c.topic == topic)
-    result = await session.execute(statement.returning(journal.c.seq))
+        chosen = chosen.where(journal.c.topic == topic)
+    statement = insert(unsent).from_select(["seq", "topic", "key", "replay_for"], chosen)
+    result = await session.execute(statement.on_conflict_do_nothing().returning(unsent.c.seq))
+    await session.execute(sa.text("SELECT pg_notify('journal', '')"))
     return len(result.all())

@@ -8,9 +8,14 @@ from alembic.operations import Operations
 from shared.messaging.tables import metadata
 
 _TRIGGERS = (
-    """CREATE FUNCTION journal_notify() RETURNS trigger LANGUAGE plpgsql AS
-       $$ BEGIN PERFORM pg_notify('journal', ''); RETURN NULL; END $$""",
-    "CREATE TRIGGER journal_notify AFTER INSERT ON journal FOR EACH STATEMENT EXECUTE FUNCTION journal_notify()",
+    """CREATE FUNCTION journal_appended() RETURNS trigger LANGUAGE plpgsql AS
+       $$ BEGIN
+            INSERT INTO journal_unsent (seq, topic, key) SELECT seq, topic, key FROM appended;
+            PERFORM pg_notify('journal', '');
+            RETURN NULL;
+          END $$""",
+    """CREATE TRIGGER journal_appended AFTER INSERT ON journal REFERENCING NEW TABLE AS appended
+       FOR EACH STATEMENT EXECUTE FUNCTION journal_appended()""",
     """CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS
        $$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation'; END $$""",
     """CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit_entry

@@ -1,10 +1,9 @@
 """The relay: one leader per service sends the journal's unpublished rows to Kafka, in order per key."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 import structlog
@@ -13,11 +12,14 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError,
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.clock import now
 from shared.database import Database
 from shared.messaging.broker import make_producer
+from shared.messaging.journal import mark_for_replay
 from shared.messaging.leader import Leader
 from shared.messaging.restore import is_restored, reconcile
-from shared.messaging.tables import broker_state, journal
+from shared.messaging.sending import Outcome, Row, columns_of_row, send_in_order
+from shared.messaging.tables import broker_state, head, journal, unsent
 from shared.observability import JOURNAL_PUBLISHED
 from shared.settings import ServiceSettings
 
@@ -32,70 +34,6 @@ BROKER_FAULTS = (KafkaConnectionError, KafkaTimeoutError, UnknownTopicOrPartitio
 
 class BrokerAway(Exception):  # noqa: N818 - a state, named for what it says
     """The broker can't take rows now; they stay unpublished."""
-
-
-class Row(NamedTuple):
-    """One journal row as it is sent."""
-
-    seq: int
-    event_id: Any
-    type: str
-    topic: str
-    key: str
-    epoch: int
-    n: int
-    body: str | None
-    traceparent: str | None
-    time: Any
-    attempts: int
-    replay_for: str | None
-    announced_again: bool
-
-
-class Outcome(NamedTuple):
-    """What became of a row: the partition it went to, or the error."""
-
-    row: Row
-    partition: int | None
-    error: BaseException | None
-
-
-def headers_of(row: Row, service: str) -> list[tuple[str, bytes]]:
-    """Return the CloudEvents 1.0 headers (Kafka binary mode) of a journal row."""
-    headers = [
-        ("ce_specversion", b"1.0"),
-        ("ce_id", str(row.event_id).encode()),
-        ("ce_type", row.type.encode()),
-        ("ce_source", f"/{service}".encode()),
-        ("ce_subject", row.key.encode()),
-        ("ce_time", row.time.isoformat().encode()),
-        ("ce_aggregateversion", f"{row.epoch}.{row.n}".encode()),
-        ("ce_sequence", str(row.seq).encode()),
-        ("content-type", b"application/json"),
-    ]
-    if row.traceparent:
-        headers.append(("traceparent", row.traceparent.encode()))
-    if row.replay_for:
-        headers.append(("ce_replayfor", row.replay_for.encode()))
-    if row.announced_again:
-        headers.append(("ce_announcedagain", b"true"))
-    return headers
-
-
-def waves(rows: Iterable[Row]) -> list[list[Row]]:
-    """Split rows so that each wave holds at most one row per key, in order: a wave is sent when the one before is in.
-
-    A key whose row fails in one wave is dropped from the later ones by the relay, so its order survives any failure.
-    """
-    result: list[list[Row]] = []
-    depth: dict[tuple[str, str], int] = defaultdict(int)
-    for row in rows:
-        level = depth[(row.topic, row.key)]
-        depth[(row.topic, row.key)] += 1
-        if level == len(result):
-            result.append([])
-        result[level].append(row)
-    return result
 
 
 class Relay:
@@ -116,6 +54,8 @@ class Relay:
         self._epoch = epoch
         self._settings = settings
         self._producer: AIOKafkaProducer | None = None
+        self._begun: str | None = None
+        self._checked = 0.0
         self._journaled = asyncio.Event()
         self.leader = Leader(database, "relay", listen="journal", on_notify=self._journaled.set)
 
@@ -123,9 +63,9 @@ class Relay:
         """Relay until cancelled; every fault is logged and survived."""
         while True:
             try:
-                if await self.leader.hold() and (epoch := self._epoch()):
-                    await self._begin_epoch(epoch)
-                    await self._reconcile_if_restored()
+                if await self._lead() and (epoch := self._epoch()):
+                    if epoch != self._begun:
+                        await self._begin_epoch(epoch)
                     await self._relay_all()
                 await self._wait()
             except BrokerAway as error:
@@ -135,7 +75,19 @@ class Relay:
             except Exception as error:  # noqa: BLE001 - the relay must outlive every fault
                 log.warning("relay will go on", fault=type(error).__name__, detail=str(error)[:200])
                 await self.leader.release()
+                self._begun = None
                 await asyncio.sleep(POLL_SECONDS)
+
+    async def _lead(self) -> bool:
+        """Whether this replica leads. The lock's connection is looked at once a second; NOTIFY comes through it."""
+        checked, self._checked = self._checked, time.monotonic()
+        if self.leader.held and self._checked - checked < POLL_SECONDS:
+            self._checked = checked
+            return True
+        led_before = self.leader.held
+        if not led_before:
+            self._begun = None
+        return await self.leader.hold()
 
     async def stop(self) -> None:
         """Give up leadership and close the producer (what it has in flight is finished first)."""
@@ -158,30 +110,25 @@ class Relay:
         """Note the broker's epoch; when it is a new one, everything in the journal is to be sent again."""
         async with self._database.transaction() as session:
             known = await session.scalar(sa.select(broker_state.c.broker_epoch))
-            if known == epoch:
-                return
-            if known is not None:
+            if known not in (None, epoch):
                 log.warning("broker came back empty, sending the journal again", epoch=epoch, before=known)
-                await session.execute(
-                    sa.update(journal)
-                    .where(journal.c.published_at.is_not(None), journal.c.redacted_at.is_(None))
-                    .values(published_at=None, retry_at=None, partition=None, replay_for=None)
-                )
+                await mark_for_replay(session)
+                await session.execute(sa.update(unsent).values(retry_at=None, replay_for=None))
+                await session.execute(sa.delete(head))
             statement = insert(broker_state).values(broker_epoch=epoch)
             await session.execute(
                 statement.on_conflict_do_update(index_elements=["single"], set_={"broker_epoch": epoch})
             )
-        await self._drop_producer()
-
-    async def _reconcile_if_restored(self) -> None:
-        async with self._database.transaction() as session:
             if await is_restored(session):
                 await reconcile(session, self._service, self._settings)
+        if known != epoch:
+            await self._drop_producer()
+        self._begun = epoch
 
     async def relay_once(self) -> int:
         """Send one batch and note the outcome; return how many rows were taken. Raises :class:`BrokerAway`."""
         async with self._database.transaction() as session:
-            rows = await self._unpublished(session)
+            rows = await self._unsent(session)
             if not rows:
                 return 0
             outcomes = await self._send(rows)
@@ -190,76 +137,53 @@ class Relay:
             raise BrokerAway(type(next(e.error for e in outcomes if isinstance(e.error, BROKER_FAULTS))).__name__)
         return len(rows)
 
-    async def _unpublished(self, session: AsyncSession) -> list[Row]:
-        blocked = journal.alias("blocked")
-        failing = sa.exists().where(
-            blocked.c.published_at.is_(None),
-            blocked.c.retry_at > sa.func.now(),
-            blocked.c.topic == journal.c.topic,
-            blocked.c.key == journal.c.key,
+    async def _unsent(self, session: AsyncSession) -> list[Row]:
+        """Return the next rows in journal order, without the keys that wait for another try of a failed row."""
+        waiting = unsent.alias("waiting")
+        held_back = sa.exists().where(
+            waiting.c.retry_at > sa.func.now(), waiting.c.topic == unsent.c.topic, waiting.c.key == unsent.c.key
         )
-        columns = [
-            sa.cast(journal.c.body, sa.Text).label("body") if name == "body" else journal.c[name]
-            for name in Row._fields
-        ]
-        query = sa.select(*columns).where(journal.c.published_at.is_(None), ~failing)
-        return [
-            Row(*each)
-            for each in await session.execute(query.order_by(journal.c.seq).limit(self._settings.relay_batch))
-        ]
+        query = (
+            sa.select(*columns_of_row())
+            .join_from(unsent, journal, journal.c.seq == unsent.c.seq)
+            .where(~held_back)
+            .order_by(unsent.c.seq)
+            .limit(self._settings.relay_batch)
+        )
+        return [Row(*each) for each in await session.execute(query)]
 
     async def _send(self, rows: Sequence[Row]) -> list[Outcome]:
-        producer = await self._started_producer()
-        outcomes: list[Outcome] = []
-        failed: set[tuple[str, str]] = set()
-        for wave in waves(rows):
-            pending: list[tuple[Row, Any]] = []
-            for row in wave:
-                if (row.topic, row.key) in failed:
-                    continue
-                if row.body is None:  # redacted: there is nothing left to say
-                    outcomes.append(Outcome(row, None, None))
-                    continue
-                try:
-                    future = await producer.send(
-                        row.topic, row.body.encode(), key=row.key.encode(), headers=headers_of(row, self._service)
-                    )
-                    pending.append((row, future))
-                except KafkaError as error:
-                    outcomes.append(Outcome(row, None, error))
-                    failed.add((row.topic, row.key))
-            results = await asyncio.gather(*(future for _, future in pending), return_exceptions=True)
-            for (row, _), result in zip(pending, results, strict=True):
-                if isinstance(result, BaseException):
-                    outcomes.append(Outcome(row, None, result))
-                    failed.add((row.topic, row.key))
-                else:
-                    outcomes.append(Outcome(row, result.partition, None))
-        return outcomes
+        return await send_in_order(await self._started_producer(), rows, self._service)
 
     async def _note(self, session: AsyncSession, outcomes: Sequence[Outcome]) -> None:
         sent = [each for each in outcomes if each.error is None]
         if sent:
-            arrays = sa.select(
-                sa.func.unnest(sa.cast([e.row.seq for e in sent], sa.ARRAY(sa.BigInteger))).label("seq"),
-                sa.func.unnest(sa.cast([e.partition for e in sent], sa.ARRAY(sa.SmallInteger))).label("partition"),
-            ).subquery()
-            await session.execute(
-                sa.update(journal)
-                .where(journal.c.seq == arrays.c.seq)
-                .values(
-                    published_at=sa.func.clock_timestamp(),
-                    partition=arrays.c.partition,
-                    retry_at=None,
-                    last_error=None,
-                    replay_for=None,
-                )
-            )
-            for each in sent:
-                JOURNAL_PUBLISHED.labels(each.row.topic).inc()
+            gone = sa.cast([each.row.seq for each in sent], sa.ARRAY(sa.BigInteger))
+            await session.execute(sa.delete(unsent).where(unsent.c.seq == sa.any_(gone)))
+            await self._note_heads(session, sent)
         for each in outcomes:
             if each.error is not None and not isinstance(each.error, BROKER_FAULTS):
                 await self._hold_back(session, each)
+
+    async def _note_heads(self, session: AsyncSession, sent: Sequence[Outcome]) -> None:
+        """Remember the newest journal row on each partition, which is what readers' lag is counted from."""
+        heads: dict[tuple[str, int], int] = {}
+        for each in sent:
+            JOURNAL_PUBLISHED.labels(each.row.topic).inc()
+            if each.partition is not None:
+                place = (each.row.topic, each.partition)
+                heads[place] = max(heads.get(place, 0), each.row.seq)
+        if not heads:
+            return
+        rows = [
+            {"topic": t, "partition": p, "sequence": seq, "sent_at": now()} for (t, p), seq in sorted(heads.items())
+        ]
+        inserting = insert(head).values(rows)
+        newer = {
+            "sequence": sa.func.greatest(head.c.sequence, inserting.excluded.sequence),
+            "sent_at": inserting.excluded.sent_at,
+        }
+        await session.execute(inserting.on_conflict_do_update(index_elements=["topic", "partition"], set_=newer))
 
     async def _hold_back(self, session: AsyncSession, outcome: Outcome) -> None:
         """Keep a row that can't be sent, and with it the later rows of its key, for an ever longer while."""
@@ -268,8 +192,8 @@ class Relay:
         error = f"{type(outcome.error).__name__}: {outcome.error}"[:500]
         log.error("journal row can't be sent", seq=row.seq, type=row.type, error=error)
         await session.execute(
-            sa.update(journal)
-            .where(journal.c.seq == row.seq)
+            sa.update(unsent)
+            .where(unsent.c.seq == row.seq)
             .values(attempts=row.attempts + 1, retry_at=sa.func.now() + delay, last_error=error)
         )
 

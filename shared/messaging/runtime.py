@@ -18,7 +18,7 @@ from shared.messaging.consumer import Processor
 from shared.messaging.events import Handlers
 from shared.messaging.parked import retry_parked
 from shared.messaging.relay import Relay
-from shared.messaging.tables import dead_letter, job, journal, parked_event
+from shared.messaging.tables import dead_letter, job, journal, parked_event, unsent
 from shared.observability import DEAD_LETTERS, JOBS_WAITING, JOURNAL_AGE, JOURNAL_UNPUBLISHED, PARKED
 
 log = structlog.get_logger()
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 WATCH_SECONDS = 1.0
 STUCK_SECONDS = 15.0
 BATCH_RECORDS = 100
-POLL_MS = 20
+POLL_MS = 10
 
 
 class MessagingRuntime:
@@ -108,9 +108,10 @@ class MessagingRuntime:
             await asyncio.sleep(1.0)
 
     async def _measure(self) -> None:
-        unpublished = sa.select(
-            sa.func.count(), sa.func.extract("epoch", sa.func.now() - sa.func.min(journal.c.time))
-        ).where(journal.c.published_at.is_(None))
+        age_of_oldest = sa.func.extract("epoch", sa.func.now() - sa.func.min(journal.c.time))
+        unpublished = sa.select(sa.func.count(), age_of_oldest).join_from(
+            unsent, journal, journal.c.seq == unsent.c.seq
+        )
         async with self.context.database.session() as session:
             count, age = (await session.execute(unpublished)).one()
             JOURNAL_UNPUBLISHED.set(count)

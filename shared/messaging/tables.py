@@ -42,25 +42,35 @@ journal = sa.Table(
     sa.Column("organisations", ARRAY(sa.Uuid), nullable=False),
     sa.Column("traceparent", sa.Text),
     sa.Column("time", _timestamp, nullable=False),
-    sa.Column("published_at", _timestamp),
-    sa.Column("partition", sa.SmallInteger),
-    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("retry_at", _timestamp),
-    sa.Column("last_error", sa.Text),
-    sa.Column("replay_for", sa.Text),
     sa.Column("redacted_at", _timestamp),
     sa.Column("announced_again", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("topic", "key", "epoch", "n", name="journal_version_once"),
 )
-sa.Index("journal_unpublished", journal.c.seq, postgresql_where=journal.c.published_at.is_(None))
-sa.Index(
-    "journal_failing",
-    journal.c.topic,
-    journal.c.key,
-    postgresql_where=sa.and_(journal.c.published_at.is_(None), journal.c.retry_at.is_not(None)),
-)
 sa.Index("journal_organisations", journal.c.organisations, postgresql_using="gin")
-sa.Index("journal_heads", journal.c.topic, journal.c.partition, journal.c.seq)
+
+# Which journal rows are still to be sent. Apart from the journal, which so is only ever appended to (and redacted):
+# marking rows in place would rewrite every one of its index entries.
+unsent = sa.Table(
+    "journal_unsent",
+    metadata,
+    sa.Column("seq", sa.BigInteger, primary_key=True),
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("retry_at", _timestamp),
+    sa.Column("last_error", sa.Text),
+    sa.Column("replay_for", sa.Text),
+)
+sa.Index("journal_unsent_failing", unsent.c.topic, unsent.c.key, postgresql_where=unsent.c.retry_at.is_not(None))
+
+head = sa.Table(
+    "journal_head",
+    metadata,
+    sa.Column("topic", sa.Text, primary_key=True),
+    sa.Column("partition", sa.SmallInteger, primary_key=True),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("sent_at", _timestamp, nullable=False, server_default=_now),
+)
 
 business_key = sa.Table(
     "business_key",

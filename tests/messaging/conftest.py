@@ -30,8 +30,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
     """A broker of the test's own, with all topics: Apache Kafka if KAFKA_HOME is set, else the embedded one."""
     started = choose_broker(tmp_path / "data", tmp_path / "broker.log", kafka_home())
     started.start()
-    settings = ServiceSettings(kafka_bootstrap_servers=started.bootstrap)
-    run_apart(lambda: ensure_topics(settings))
+    run_apart(lambda: ensure_topics({"bootstrap_servers": started.bootstrap}))
     yield started
     started.stop()
 

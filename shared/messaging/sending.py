@@ -1,0 +1,115 @@
+"""How journal rows are sent: their headers, and waves that keep the order of each key whatever fails."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from shared.messaging.tables import journal, unsent
+
+
+class Row(NamedTuple):
+    """One journal row as it is sent."""
+
+    seq: int
+    event_id: Any
+    type: str
+    topic: str
+    key: str
+    epoch: int
+    n: int
+    body: str | None
+    traceparent: str | None
+    time: Any
+    attempts: int
+    replay_for: str | None
+    announced_again: bool
+
+
+def columns_of_row() -> list[sa.ColumnElement[Any]]:
+    """Return the columns of journal ⋈ unsent in the order of :class:`Row`; the body as text, as it is sent."""
+    of_unsent = {"attempts": unsent.c.attempts, "replay_for": unsent.c.replay_for}
+    body = sa.cast(journal.c.body, sa.Text).label("body")
+    return [
+        body if name == "body" else of_unsent[name] if name in of_unsent else journal.c[name] for name in Row._fields
+    ]
+
+
+class Outcome(NamedTuple):
+    """What became of a row: the partition it went to, or the error."""
+
+    row: Row
+    partition: int | None
+    error: BaseException | None
+
+
+def headers_of(row: Row, service: str) -> list[tuple[str, bytes]]:
+    """Return the CloudEvents 1.0 headers (Kafka binary mode) of a journal row."""
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", str(row.event_id).encode()),
+        ("ce_type", row.type.encode()),
+        ("ce_source", f"/{service}".encode()),
+        ("ce_subject", row.key.encode()),
+        ("ce_time", row.time.isoformat().encode()),
+        ("ce_aggregateversion", f"{row.epoch}.{row.n}".encode()),
+        ("ce_sequence", str(row.seq).encode()),
+        ("content-type", b"application/json"),
+    ]
+    if row.traceparent:
+        headers.append(("traceparent", row.traceparent.encode()))
+    if row.replay_for:
+        headers.append(("ce_replayfor", row.replay_for.encode()))
+    if row.announced_again:
+        headers.append(("ce_announcedagain", b"true"))
+    return headers
+
+
+def waves(rows: Iterable[Row]) -> list[list[Row]]:
+    """Split rows so that each wave holds at most one row per key, in order: a wave is sent when the one before is in.
+
+    A key whose row fails in one wave is dropped from the later ones by the relay, so its order survives any failure.
+    """
+    result: list[list[Row]] = []
+    depth: dict[tuple[str, str], int] = defaultdict(int)
+    for row in rows:
+        level = depth[(row.topic, row.key)]
+        depth[(row.topic, row.key)] += 1
+        if level == len(result):
+            result.append([])
+        result[level].append(row)
+    return result
+
+
+async def send_in_order(producer: AIOKafkaProducer, rows: Sequence[Row], service: str) -> list[Outcome]:
+    """Send rows; a key whose row failed is left out of the later waves (no outcome: it stays unpublished)."""
+    outcomes: list[Outcome] = []
+    failed: set[tuple[str, str]] = set()
+    for wave in waves(rows):
+        pending: list[tuple[Row, Any]] = []
+        for row in wave:
+            if (row.topic, row.key) in failed:
+                continue
+            if row.body is None:  # redacted: there is nothing left to say
+                outcomes.append(Outcome(row, None, None))
+                continue
+            try:
+                future = await producer.send(
+                    row.topic, row.body.encode(), key=row.key.encode(), headers=headers_of(row, service)
+                )
+                pending.append((row, future))
+            except KafkaError as error:
+                outcomes.append(Outcome(row, None, error))
+                failed.add((row.topic, row.key))
+        results = await asyncio.gather(*(future for _, future in pending), return_exceptions=True)
+        for (row, _), result in zip(pending, results, strict=True):
+            if isinstance(result, BaseException):
+                outcomes.append(Outcome(row, None, result))
+                failed.add((row.topic, row.key))
+            else:
+                outcomes.append(Outcome(row, result.partition, None))
+    return outcomes
