@@ -17,7 +17,7 @@ class Settling:
     then ``crowd_quiet`` holds. Nobody waits longer than ``longest``.
     """
 
-    quiet: timedelta = timedelta(milliseconds=150)
+    quiet: timedelta = timedelta(milliseconds=100)
     crowd: int = 25
     crowd_quiet: timedelta = timedelta(seconds=2)
     longest: timedelta = timedelta(seconds=5)

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.notifier import audience
+from services.notifier import audience, pace
 from services.notifier.repository import occasions, people, projections
 from shared.clock import now
 from shared.contracts.matching import (
@@ -85,16 +85,16 @@ async def follow_suggestion(session: AsyncSession, event: Event[SuggestionSnapsh
     """Keep a suggestion as it stands; tell both sides when it is proposed and when it is a connection."""
     await projections.store_suggestion(session, event.body)
     if event.type is SUGGESTION_PROPOSED:
-        await occasions.record(session, audience.proposed(event.body), now())
+        await _record(session, audience.proposed(event.body))
         await occasions.revive(session, event.body.suggestion_id, now())
     elif event.type is SUGGESTION_CONNECTED:
-        await occasions.record(session, audience.connected(event.body), now())
+        await _record(session, audience.connected(event.body))
 
 
 @handlers.on(VISIT_REQUESTED, VISIT_APPROVED, VISIT_REFUSED, VISIT_CANCELLED, VISIT_COMPLETED)
 async def tell_visit(session: AsyncSession, event: Event[VisitSnapshot]) -> None:
     """Tell a step of a visit. A single signature (``signed``) changes nobody's turn and is not mailed."""
-    await occasions.record(session, audience.visit(event.body, _verb(event)), now())
+    await _record(session, audience.visit(event.body, _verb(event)))
 
 
 @handlers.on(
@@ -103,7 +103,12 @@ async def tell_visit(session: AsyncSession, event: Event[VisitSnapshot]) -> None
 )  # fmt: skip
 async def tell_voucher(session: AsyncSession, event: Event[VoucherSnapshot]) -> None:
     """Tell a step of a voucher."""
-    await occasions.record(session, audience.voucher(event.body, _verb(event)), now())
+    await _record(session, audience.voucher(event.body, _verb(event)))
+
+
+async def _record(session: AsyncSession, occasion: audience.Occasion) -> None:
+    await occasions.record(session, occasion, now())
+    pace.composing.ring()
 
 
 def _verb(event: Event[Any]) -> str:

@@ -21,16 +21,17 @@ from services.notifier.schemas import (
 from services.notifier.state import make_links
 from services.notifier.work import settings_of
 from shared.audit import audit
-from shared.auth import Principal, RoleName
+from shared.auth import Principal, Role, RoleName
 from shared.http import Caller, Ctx, Session, forbidden, not_found, unprocessable
 from shared.messaging import claim
 
 router = APIRouter()
 
 CONSOLE = "console"
-ALL_SEEING = (RoleName.OPERATOR, RoleName.AUDITOR)
 ACTING = (RoleName.HUB_MANAGER, RoleName.VOUCHER_ADMINISTRATOR)
 """Roles that see, and may repeat, the mails to people of their organisation."""
+READING = (*ACTING, RoleName.AUDITOR)
+"""Roles that see the mails to people of their organisation."""
 
 
 @router.get("/deliveries")
@@ -43,12 +44,12 @@ async def list_deliveries(
     cursor: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> DeliveryList:
-    """List mails with their trail, newest first: one's own, those of one's organisation, or all (operator, auditor)."""
+    """List mails with their trail, newest first: one's own, those of one's organisation, or all (operator)."""
     _people_only(caller)
     found = await rows.list_deliveries(
         session,
         visible_to=caller.person_id,
-        visible_organisations=caller.organisations(*ACTING),
+        visible_organisations=caller.organisations(*READING),
         everything=_sees_all(caller),
         person_id=person_id,
         organisation_id=organisation_id,
@@ -71,7 +72,7 @@ async def resend(delivery_id: UUID, caller: Caller, session: Session) -> Queued:
         or delivery.person_id == caller.person_id
         or delivery.organisation_id in caller.organisations(*ACTING)
     )
-    if delivery is None or not (may or _sees_all(caller)):
+    if delivery is None or not (may or _sees_all(caller) or delivery.organisation_id in caller.organisations(*READING)):
         raise not_found("delivery", delivery_id)
     if not may:
         raise forbidden("Auditors read; they don't send.")
@@ -108,7 +109,8 @@ async def unsubscribe(body: UnsubscribeRequest, caller: Caller, session: Session
 
 @router.get("/people/{person_id}/preferences")
 async def read_preferences(person_id: UUID, caller: Caller, session: Session) -> PreferencesOut:
-    """Read one's own preferences; operators and auditors read everybody's."""
+    """Read one's own preferences; operators read everybody's, and auditors of no organisation in particular."""
+    _people_only(caller)
     if caller.person_id != person_id and not _sees_all(caller):
         raise not_found("person", person_id)
     return await preferences.read(session, person_id)
@@ -117,6 +119,7 @@ async def read_preferences(person_id: UUID, caller: Caller, session: Session) ->
 @router.put("/people/{person_id}/preferences")
 async def store_preferences(person_id: UUID, body: PreferencesIn, caller: Caller, session: Session) -> PreferencesOut:
     """Change one's own preferences; nobody else may."""
+    _people_only(caller)
     if caller.person_id != person_id:
         raise forbidden("Everybody chooses for herself.") if _sees_all(caller) else not_found("person", person_id)
     stored = await preferences.store(session, person_id, body)
@@ -125,11 +128,8 @@ async def store_preferences(person_id: UUID, body: PreferencesIn, caller: Caller
 
 
 def _people_only(caller: Principal) -> None:
-    # A person's token that carries one action (a link in a mail) is good for that action alone.
     if caller.is_service and not caller.roles:
         raise forbidden("This is for people.")
-    if caller.actions and not caller.roles:
-        raise forbidden("This link is for one answer only.")
 
 
 def _console_only(caller: Principal) -> None:
@@ -138,4 +138,4 @@ def _console_only(caller: Principal) -> None:
 
 
 def _sees_all(caller: Principal) -> bool:
-    return any(caller.has(role) for role in ALL_SEEING)
+    return caller.has(RoleName.OPERATOR) or Role(RoleName.AUDITOR) in caller.roles

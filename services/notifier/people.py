@@ -17,8 +17,8 @@ from shared.problems import Problem
 BATCH = 200
 FEW = 4
 """Up to so many cards are asked for one by one, more with one question about their organisations."""
-
-SUGGESTIONS_PURPOSE = "suggestions"
+MOST_ORGANISATIONS = 400
+"""Organisations per question; profiles takes 500."""
 
 
 class CardRole(BaseModel):
@@ -97,12 +97,10 @@ async def _ask(profiles: Profiles, wanted: list[Person]) -> tuple[dict[UUID, Car
     ids = {each.person_id for each in wanted}
     if len(wanted) > FEW:
         organisations = sorted({organisation for each in wanted for organisation in each.organisation_ids})
-        answer = await profiles.post(
-            "profiles",
-            "/contact-cards/by-organisation",
-            json={"organisation_ids": [str(each) for each in organisations]},
-        )
-        cards = {card.person_id: card for card in _cards(answer) if card.person_id in ids}
+        for start in range(0, len(organisations), MOST_ORGANISATIONS):
+            asked = [str(each) for each in organisations[start : start + MOST_ORGANISATIONS]]
+            answer = await profiles.post("profiles", "/contact-cards/by-organisation", json={"organisation_ids": asked})
+            cards |= {card.person_id: card for card in _cards(answer) if card.person_id in ids}
     gone = set()
     for person_id in sorted(ids - cards.keys()):
         try:
@@ -138,8 +136,7 @@ async def card_of(profiles: Profiles, person_id: UUID) -> Person | None:
 
 
 def _cards(answer: Any) -> Iterable[Card]:
-    rows = answer if isinstance(answer, list) else answer.get("items", answer.get("cards", []))
-    return (Card.model_validate(each) for each in rows)
+    return (Card.model_validate(each) for each in answer["items"])
 
 
 async def _store(session: Any, card: Card) -> None:

@@ -159,7 +159,7 @@ class Post:
             await rows.end_attempt(session, delivery_id, number, now(), outcome, code, text)
             if outcome is Outcome.SENT:
                 await deliveries.change(session, delivery, DeliveryState.SENT)
-                if delivery.template in (audience.NOTICE, audience.SUGGESTION):
+                if delivery.template == audience.NOTICE:
                     await people.note_noticed(session, delivery.person_id, now())
             elif outcome is Outcome.REFUSED:
                 await deliveries.change(session, delivery, DeliveryState.FAILED, text)

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from services.notifier import composing, occasions, people
+from services.notifier import composing, occasions, pace, people
 from services.notifier.jobs import SEND, SEND_NOW, jobs
 from services.notifier.sending import Post
 from services.notifier.settings import Settings
@@ -56,20 +56,25 @@ jobs.job(SEND_NOW, workers=2, max_attempts=MANY_ATTEMPTS, lease_seconds=LEASE_SE
 
 async def fetch_cards(context: Context) -> None:
     """Fetch the contact cards that are wanted."""
-    while await people.fetch_cards(context.database, context.http) >= people.BATCH:
-        pass
+    while found := await people.fetch_cards(context.database, context.http):
+        pace.composing.ring()
+        if found < people.BATCH:
+            break
 
 
 async def compose(context: Context) -> None:
     """Find the recipients of new occasions, and make mails of what is due."""
+    await pace.composing.wait()
     settings = settings_of(context)
     late = timedelta(days=settings.late_days)
-    while await occasions.resolve(context.database, late):
-        pass
-    await composing.compose(context.database, settings)
+    found = 0
+    while more := await occasions.resolve(context.database, late):
+        found += more
+    if found + await composing.compose(context.database, settings):
+        pace.composing.ring()
 
 
 periodic = (
-    Periodic("cards", seconds=0.2, run=fetch_cards),
-    Periodic("compose", seconds=0.1, run=compose),
+    Periodic("cards", seconds=0.25, run=fetch_cards),
+    Periodic("compose", seconds=0.05, run=compose),
 )

@@ -23,8 +23,8 @@ def _ago(**length: float) -> datetime:
 @pytest.mark.parametrize(
     ("oldest", "newest", "people", "settled"),
     [
-        (0.1, 0.1, 2, False),
-        (0.3, 0.1, 2, False),
+        (0.09, 0.09, 2, False),
+        (0.3, 0.05, 2, False),
         (0.3, 0.2, 2, True),
         (0.3, 0.2, 100, False),
         (3.0, 2.1, 100, True),
