@@ -3,21 +3,22 @@
 from uuid import UUID
 
 from services.matching.repository.suggestions import Scope
-from shared.auth import Principal, RoleName
+from shared.auth import Principal, Role, RoleName
 from shared.problems import forbidden
 
 ACTING_ROLES = (RoleName.SME_CONTACT, RoleName.HUB_MANAGER)
+READING_ROLES = (*ACTING_ROLES, RoleName.AUDITOR)
 
 
 def scope_of(caller: Principal) -> Scope:
     """Return whose suggestions a caller may see.
 
-    A contact those of the own organisation, a hub manager also those of the cluster's members; operators,
-    auditors and services all of them; others none.
+    A contact or auditor those of the own organisation, a hub manager also those of the cluster's members; operators, and
+    auditors of no organisation in particular, all of them; others, also services, none.
     """
-    if caller.is_service or caller.has(RoleName.OPERATOR) or caller.has(RoleName.AUDITOR):
+    if caller.has(RoleName.OPERATOR) or Role(RoleName.AUDITOR) in caller.roles:
         return Scope(everything=True)
-    own = caller.organisations(*ACTING_ROLES)
+    own = caller.organisations(*READING_ROLES)
     return Scope(organisations=frozenset(own), clusters=frozenset(caller.organisations(RoleName.HUB_MANAGER)))
 
 

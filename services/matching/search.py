@@ -19,6 +19,9 @@ from shared.contracts.profiles import StatementRole
 
 PER_STATEMENT = 40
 """So many of the closest statements are looked at for each need and each offer: eight times the longest list."""
+COMPARE_WITHIN_COUNTRIES = False
+"""Suggestions cross borders; leaving neighbours out here keeps room for those that may be proposed."""
+
 BLOCK = 512
 """Rows compared at once; bounds memory to BLOCK × statements."""
 
@@ -97,7 +100,8 @@ class StatementIndex:
         for start in range(0, len(rows), BLOCK):
             block = rows[start : start + BLOCK]
             similarities = self._similarities(block, columns)
-            similarities[self._country[block][:, None] == self._country[columns][None, :]] = -1.0
+            if not COMPARE_WITHIN_COUNTRIES:
+                similarities[self._country[block][:, None] == self._country[columns][None, :]] = -1.0
             keep = min(PER_STATEMENT, len(columns))
             best = np.argpartition(-similarities, keep - 1, axis=1)[:, :keep]
             close = np.take_along_axis(similarities, best, axis=1) >= at_least - margin

@@ -16,7 +16,7 @@ from services.matching.suggestions import answer_suggestion, snapshot
 from shared.audit import audit
 from shared.auth import Principal
 from shared.contracts.matching import SuggestionState
-from shared.http import Caller, Session
+from shared.http import Caller, CallerOrLink, Session
 from shared.problems import forbidden, not_found, unprocessable
 
 router = APIRouter(tags=["suggestions"])
@@ -83,7 +83,7 @@ async def show_suggestion(caller: Caller, session: Session, suggestion_id: UUID)
 
 
 @router.post("/suggestions/{suggestion_id}/answers")
-async def answer(caller: Caller, session: Session, suggestion_id: UUID, body: AnswerBody) -> SuggestionView:
+async def answer(caller: CallerOrLink, session: Session, suggestion_id: UUID, body: AnswerBody) -> SuggestionView:
     """Say whether one side is interested; both interested: connected. The same again changes nothing."""
     if not may_answer(caller, suggestion_id, body.organisation_id, body.answer):
         if await rows.find(session, scope_of(caller), suggestion_id) is None:

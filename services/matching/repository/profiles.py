@@ -149,10 +149,13 @@ async def vectors_of(
 ) -> dict[tuple[bytes, str], npt.NDArray[np.float16]]:
     """Return the stored vectors of these organisations' statements by text hash and model."""
     hashes = sa.select(col(Statement.text_hash)).where(col(Statement.organisation_id).in_(ids))
-    query = sa.select(col(Vector.text_hash), col(Vector.model), col(Vector.values)).where(
+    # The binary form of halfvec (two 16-bit numbers, then big-endian halves) is read 50 times as fast as its text.
+    binary = sa.func.halfvec_send(col(Vector.values), type_=sa.LargeBinary)
+    query = sa.select(col(Vector.text_hash), col(Vector.model), binary).where(
         col(Vector.model).in_(models), col(Vector.text_hash).in_(hashes)
     )
-    return {(row[0], row[1]): row[2].to_numpy().astype(np.float16) for row in await session.execute(query)}
+    found = await session.execute(query)
+    return {(row[0], row[1]): np.frombuffer(row[2], ">f2", offset=4).astype(np.float16) for row in found}
 
 
 async def members_of(session: AsyncSession, clusters: Collection[UUID]) -> Sequence[Organisation]:
