@@ -13,8 +13,8 @@ READING_ROLES = (*ACTING_ROLES, RoleName.AUDITOR)
 def scope_of(caller: Principal) -> Scope:
     """Return whose suggestions a caller may see.
 
-    A contact or auditor those of the own organisation, a hub manager also those of the cluster's members; operators, and
-    auditors of no organisation in particular, all of them; others, also services, none.
+    A contact or auditor those of the own organisation, a hub manager also those of the cluster's members; operators,
+    and auditors of no organisation in particular, all of them; others, also services, none.
     """
     if caller.has(RoleName.OPERATOR) or Role(RoleName.AUDITOR) in caller.roles:
         return Scope(everything=True)
