@@ -7,7 +7,7 @@ class in :data:`ProgrammeRule`. Examples with their sources lie in ``programmes/
 from decimal import ROUND_DOWN, Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from services.mobility.dated import DatedRule
 from services.mobility.facts import Application
@@ -15,10 +15,20 @@ from services.mobility.ledger import CENT
 from services.mobility.verdict import Finding
 from shared.contracts.mobility import VisitState
 from shared.contracts.profiles import OrganisationKind
+from shared.reference import COUNTRIES
 
 Amount = Annotated[Decimal, Field(gt=0, max_digits=14, decimal_places=2)]
 Percent = Annotated[Decimal, Field(gt=0, le=100, max_digits=5, decimal_places=2)]
-Countries = Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], ...], Field(min_length=1, max_length=60)]
+
+
+def _known_country(code: str) -> str:
+    if code not in COUNTRIES:
+        raise ValueError(f"{code[:10]!r} is no ISO 3166 country code")
+    return code
+
+
+Country = Annotated[str, AfterValidator(_known_country)]
+Countries = Annotated[tuple[Country, ...], Field(min_length=1, max_length=250)]
 
 
 class EligibilityRule(DatedRule):
@@ -107,7 +117,7 @@ class Band(BaseModel):
 
     from_working_days: int = Field(ge=1, le=366)
     amount: Amount
-    countries: tuple[str, ...] = ()
+    countries: tuple[Country, ...] = Field(default=(), max_length=250)
 
     def fits(self, claim: Application) -> bool:
         visit = claim.visit

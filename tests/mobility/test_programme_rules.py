@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from services.mobility import judging
 from services.mobility.facts import Application, ClaimedVisit, Organisation
-from services.mobility.programme_rules import Rules, share
+from services.mobility.programme_rules import ProgrammeRule, Rules, share
 from services.mobility.schemas import ProgrammeIn
 from services.mobility.verdict import Verdict
 from shared.contracts.mobility import VisitState, VoucherKind
@@ -164,6 +164,7 @@ def test_every_shipped_programme_can_be_posted_as_it_is(path: Path) -> None:
         {"rule": "co-financing", "percent": "101"},
         {"rule": "lump-sum", "bands": []},
         {"rule": "applicant-country", "countries": ["Austria"]},
+        {"rule": "applicant-country", "countries": ["UK"]},
         {"rule": "validity", "months": 0},
         {"rule": "cross-border", "surprise": 1},
         {"rule": "cross-border", "valid_to": "2019-01-01"},
@@ -195,3 +196,10 @@ def test_what_is_payable_never_exceeds_what_was_granted(granted: Decimal, invoic
     for name in ("clusterxchange_travel", "innovation_voucher_finland"):
         payable = judging.payable(invoiced, granted, DAY, shipped(name))
         assert payable is None or payable <= min(granted, invoiced)
+
+
+def test_the_description_of_the_rules_names_every_rule_there_is() -> None:
+    description = (SHIPPED / "README.md").read_text(encoding="utf-8")
+    names = TypeAdapter(ProgrammeRule).json_schema()["discriminator"]["mapping"]
+    assert len(names) == 12
+    assert [name for name in names if f"| `{name}` |" not in description] == []
