@@ -17,7 +17,7 @@ class Place:
     id: UUID
 
     def __str__(self) -> str:
-        return base64.urlsafe_b64encode(to_json([self.rank, self.name_key, str(self.id)])).decode()
+        return base64.urlsafe_b64encode(to_json([self.rank, self.name_key, self.id.hex])).decode()
 
     @classmethod
     def parse(cls, word: str) -> "Place":

@@ -40,7 +40,7 @@ organisation = sa.Table(
     sa.Column("updated_at", _TIME, nullable=False),
     sa.Column("version_epoch", sa.Integer, nullable=False),
     sa.Column("version_n", sa.Integer, nullable=False),
-    # Derived when a profile is saved: the name without case and accents, and the weighted words of the profile.
+    # Derived when a profile is saved: the beginning of the name without case and accents, and the profile's words.
     sa.Column("name_key", sa.Text, nullable=False, server_default=""),
     sa.Column("search", TSVECTOR, nullable=False, server_default=""),
     sa.Index("ix_organisation_order", "name_key", "id"),

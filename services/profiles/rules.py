@@ -65,8 +65,8 @@ def _country(code: str) -> str:
 def _region(code: str) -> str:
     code = code.strip().upper()
     if reference.region(code) is None:
-        if reference.region_successors(code):
-            raise breach("unknown-region", "This code ended with NUTS 2021; use its successor of NUTS 2024.")
+        if heirs := reference.region_successors(code):
+            raise breach("unknown-region", f"This code ended with NUTS 2021; in NUTS 2024 it is {' or '.join(heirs)}.")
         raise breach("unknown-region", "This is no NUTS 2024 region such as AT221.")
     return code
 

@@ -121,6 +121,11 @@ def test_a_bad_field_is_named_and_the_next_row_is_kept(said: dict[str, Any], fie
     assert names(rows) == ["Firm 2"]
 
 
+def test_a_code_of_nuts_2021_is_answered_with_its_successor() -> None:
+    rows, _ = read(jsonl(a_row(country="NL", region="NL332")))
+    assert "NL361" in rows[0].errors[0].message
+
+
 def test_messages_never_repeat_what_was_written() -> None:
     contact = {"name": "Eva Secret\n", "email": "eva.secret@", "language": "secret", "role": "secret"}
     rows, _ = read(jsonl(a_row(country="secret", contacts=[contact])))

@@ -128,3 +128,15 @@ async def test_pages_give_every_line_once_also_while_lines_are_added(operator: A
             await operator.load(jsonl(a_row("000a")))
         cursor = page["next_cursor"]
     assert seen == [f"Firm {n:03}" for n in range(25)]
+
+
+async def test_the_longest_name_still_makes_a_short_cursor(operator: Api) -> None:
+    await operator.load(jsonl(*(a_row(f"{n}", name="Ω" * 299 + str(n)) for n in range(3))))
+    seen: list[str] = []
+    cursor = ""
+    while cursor is not None:
+        page = (await operator.get("/organisations", params={"limit": 1, "cursor": cursor})).json()
+        seen += [each["id"] for each in page["items"]]
+        cursor = page["next_cursor"]
+        assert cursor is None or len(cursor) < 400
+    assert len(set(seen)) == len(seen) == 3

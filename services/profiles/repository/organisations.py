@@ -15,10 +15,11 @@ from shared.contracts.profiles import OrganisationKind, OrganisationStatus, Stat
 
 _PLAIN = ("national_id", "supplied_id", "name", "country", "region", "city", "website", "undertaking_group", "source")
 
-# Weights: the name, then place and tags, then what it offers and needs.
+# Weights: the name, then place and tags, then what it offers and needs. The sorting key is bounded, for it stands
+# in the cursor of every page.
 _DERIVE = sa.text("""
     UPDATE organisation o SET
-        name_key = lower(unaccent(o.name)),
+        name_key = left(lower(unaccent(o.name)), 100),
         search = setweight(to_tsvector('simple', unaccent(o.name)), 'A')
             || setweight(to_tsvector('simple', unaccent(concat_ws(' ', o.city, array_to_string(o.tags, ' ')))), 'B')
             || setweight(to_tsvector('simple', unaccent(coalesce(said.texts, ''))), 'C')
