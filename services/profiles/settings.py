@@ -2,6 +2,7 @@
 
 from pydantic_settings import SettingsConfigDict
 
+from services.profiles.rules import Email, Language, Line
 from shared.settings import ServiceSettings
 
 
@@ -10,9 +11,9 @@ class Settings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="INTERCLUSTER_PROFILES_", extra="ignore")
 
-    first_operator_email: str | None = None
+    first_operator_email: Email | None = None
     """Made an operator at the first start, when there is no other; she signs in by a link to this address."""
-    first_operator_name: str = "First operator"
-    first_operator_language: str = "en"
+    first_operator_name: Line = "First operator"
+    first_operator_language: Language = "en"
     import_batch: int = 100
     """Rows per transaction of an import."""
