@@ -42,6 +42,7 @@ def create_engine(settings: ServiceSettings, pool_size: int | None = None) -> As
         pool_size=pool_size or settings.database_pool_size,
         max_overflow=settings.database_pool_size,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error that reaches a log must not carry somebody's name or address
         connect_args=arguments,
     )
 
