@@ -16,7 +16,18 @@ from shared.problems import Problem
 router = APIRouter(prefix="/imports", tags=["imports"])
 
 
-@router.post("")
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/x-ndjson": {"schema": {"type": "string", "description": "One JSON object per line."}},
+            "text/csv": {"schema": {"type": "string", "description": "A header, then one organisation per row."}},
+        },
+    }
+}
+
+
+@router.post("", openapi_extra=BODY)
 async def import_file(
     caller: SignedIn,
     context: Ctx,
@@ -28,6 +39,15 @@ async def import_file(
 
     Good rows are kept whatever happens to others. The same file again changes nothing. Operators import anything,
     a hub its own cluster and its members.
+
+    JSONL fields: `national_id` or `supplied_id` (by which a second import finds it again), `kind`, `name`, `country`,
+    and optional `region`, `city`, `website`, `sectors`, `languages`, `tags`, `member_of` (supplied ids of clusters,
+    also later in the file), `undertaking_group`, `offers` and `needs` (`text`, `language`, `illustrative`), `contacts`
+    (`supplied_id`, `name`, `email`, `role`, `language`, `time_zone`, `consent`), `source`. An absent field keeps what
+    is stored. CSV columns have the same names; lists are separated by `|`; further `offer_1` …, `need_1` … (with
+    `_language`, `_illustrative`), `contact_name`, `contact_email`, `contact_role`, `contact_language`,
+    `contact_consent_at`, `contact_consent_wording`, `contact_consent_source`. Limits: file 50 MB, row 256 KB,
+    statement 5,000 characters.
     """
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > MAX_FILE_BYTES:
