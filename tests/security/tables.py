@@ -81,6 +81,20 @@ POST /imports                         401 403 403 403 403 ok  ok  403 403 403 40
 GET /imports/{}                       401 404 404 404 404 see 404 404 404 404 404 404 see 403 see 404 404 404 404 404
 """)
 
+# The private part: that two organisations were suggested to each other, and a roadmap. What organisations offer and
+# need is public. ``lin`` is a link for another suggestion here.
+MATCHING = read("""
+                                      ano non her sme SME hub HUB adm ADM aud AUD rev ope lin cli con not mob mat pro
+GET /suggestions                      401 pub see see pub see pub pub pub see pub see see 403 see pub pub pub pub pub
+GET /suggestions/{}                   401 404 see see 404 see 404 404 404 see 404 see see 403 see 404 404 404 404 404
+POST /suggestions/{}/answers          401 404 ok  ok  404 403 404 404 404 403 404 403 403 404 403 404 404 404 404 404
+GET /connections                      401 pub see see pub see pub pub pub see pub see see 403 see pub pub pub pub pub
+POST /roadmaps                        401 403 403 403 403 ok  403 403 403 403 403 403 ok  403 ok  403 403 403 403 403
+GET /roadmaps                         401 pub pub pub pub see pub pub pub pub pub see see 403 see pub pub pub pub pub
+GET /roadmaps/{}                      401 404 404 404 404 see 404 404 404 404 404 see see 403 see 404 404 404 404 404
+GET /statements/search                401 pub pub pub pub pub pub pub pub pub pub pub pub 403 pub pub pub pub pub pub
+""")
+
 # The private part: the visit and its report, the voucher and its bank reference, the ledger. "Own" are the visitor
 # (her, sme), her hub (hub) and the funder (adm, aud). Programmes and their rules are public to whoever has a role.
 MOBILITY = read("""
@@ -122,6 +136,7 @@ PUT /people/{}/preferences            401 404 ok  404 404 404 404 404 404 404 40
 
 TABLES: dict[str, Table] = {
     "profiles": OPERATIONS | PROFILES,
+    "matching": OPERATIONS | MATCHING,
     "mobility": OPERATIONS | MOBILITY,
     "notifier": OPERATIONS | NOTIFIER,
 }

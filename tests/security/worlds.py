@@ -9,11 +9,12 @@ from fastapi import FastAPI
 from deploy.local.keys import Keys
 from shared.auth import Role, TokenIssuer
 from shared.context import Context
-from tests.security import world_mobility, world_notifier, world_operations, world_profiles
+from tests.security import world_matching, world_mobility, world_notifier, world_operations, world_profiles
 from tests.security.checking import World
 
 FURNISH: dict[str, Callable[[World], Awaitable[None]]] = {
     "profiles": world_profiles.furnish,
+    "matching": world_matching.furnish,
     "mobility": world_mobility.furnish,
     "notifier": world_notifier.furnish,
 }

@@ -1,0 +1,123 @@
+"""Matching with a firm, its cluster, partners abroad, and a stranger who has nothing to do with any of it."""
+
+from uuid import UUID
+
+from services.matching.consumers import handlers
+from services.matching.encoder.encoder import Encoder
+from services.matching.engine import Engine
+from services.matching.models import Roadmap
+from services.matching.repository import roadmaps, suggestions
+from services.matching.settings import Settings
+from shared.auth import Role
+from shared.clock import now
+from shared.contracts import Version
+from shared.contracts.matching import SuggestionState
+from shared.contracts.profiles import ORGANISATION_CHANGED, OrganisationKind, OrganisationSnapshot
+from shared.ids import new_id
+from shared.messaging import Event
+from tests.matching.conftest import WordModel
+from tests.security.checking import Call, Caller, World, usual_callers
+
+REASON = "REASON-OF-A-SUGGESTION"
+
+
+async def furnish(world: World) -> None:
+    """Hear of the organisations, suggest, and register how to call each route."""
+    context = world.context
+    assert isinstance(context.settings, Settings)
+    context.state.engine = Engine(context.settings, Encoder(WordModel("english"), WordModel("multilingual")))
+
+    async def organisation(kind: OrganisationKind, country: str, *clusters: UUID) -> UUID:
+        snapshot = OrganisationSnapshot(
+            version=Version(epoch=1, n=1),
+            organisation_id=new_id(),
+            kind=kind,
+            name="Somebody",
+            country=country,
+            clusters=clusters,
+            updated_at=now(),
+        )
+        handler = handlers.find(ORGANISATION_CHANGED.name)
+        assert handler
+        async with context.database.transaction() as session:
+            await handler(session, Event(new_id(), ORGANISATION_CHANGED, "test", now(), snapshot, 1))
+        return snapshot.organisation_id
+
+    cluster = await organisation(OrganisationKind.CLUSTER, "AT")
+    partner_cluster = await organisation(OrganisationKind.CLUSTER, "PL")
+    strange_cluster = await organisation(OrganisationKind.CLUSTER, "ES")
+    firm = await organisation(OrganisationKind.SME, "AT", cluster)
+    stranger = await organisation(OrganisationKind.SME, "ES", strange_cluster)
+    world.callers = usual_callers(
+        {"sme": firm, "hub": cluster, "adm": firm, "aud": firm},
+        {"sme": stranger, "hub": strange_cluster, "adm": stranger, "aud": stranger},
+        Caller((Role("sme_contact", firm),)),
+    )
+
+    async def suggestion(state: SuggestionState) -> UUID:
+        first, second = sorted((firm, await organisation(OrganisationKind.SME, "PL", partner_cluster)))
+        row = {
+            "id": new_id(),
+            "first_id": first,
+            "second_id": second,
+            "state": state,
+            "score": 0.7,
+            "reason": REASON,
+            "model_version": "test",
+            "proposed_at": now(),
+            "version_epoch": 1,
+            "version_n": 1,
+        }
+        async with context.database.transaction() as session:
+            await suggestions.insert_new(session, [row])
+        return UUID(str(row["id"]))
+
+    proposed = await suggestion(SuggestionState.PROPOSED)
+    connected = await suggestion(SuggestionState.CONNECTED)
+    roadmap = Roadmap(
+        id=new_id(),
+        cluster_ids=[cluster, partner_cluster],
+        title="Roadmap",
+        state="drafted",
+        themes=[],
+        model_version="test",
+        asked_at=now(),
+        version_epoch=1,
+        version_n=1,
+    )
+    async with context.database.transaction() as session:
+        await roadmaps.add(session, roadmap)
+    world.private = (REASON,)
+
+    @world.make("GET /suggestions")
+    async def _() -> Call:
+        return Call("/suggestions?limit=200", private=(str(proposed),))
+
+    @world.make("GET /connections")
+    async def _() -> Call:
+        return Call("/connections?limit=200", private=(str(connected),))
+
+    @world.make("GET /suggestions/{}")
+    async def _() -> Call:
+        return Call(f"/suggestions/{proposed}", private=(REASON,))
+
+    @world.make("POST /suggestions/{}/answers")
+    async def _() -> Call:
+        said = {"organisation_id": str(firm), "answer": "interested"}
+        return Call(f"/suggestions/{await suggestion(SuggestionState.PROPOSED)}/answers", said)
+
+    @world.make("GET /roadmaps")
+    async def _() -> Call:
+        return Call("/roadmaps?limit=200", private=(str(roadmap.id),))
+
+    @world.make("GET /roadmaps/{}")
+    async def _() -> Call:
+        return Call(f"/roadmaps/{roadmap.id}", private=("cluster_names",))
+
+    @world.make("POST /roadmaps")
+    async def _() -> Call:
+        return Call("/roadmaps", {"cluster_ids": [str(cluster), str(partner_cluster)]})
+
+    @world.make("GET /statements/search")
+    async def _() -> Call:
+        return Call("/statements/search?q=turbines")
