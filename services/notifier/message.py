@@ -10,8 +10,6 @@ from email.policy import SMTP
 from typing import Any
 from uuid import UUID
 
-import dkim
-
 from services.notifier.rendering import Rendered
 
 
@@ -128,6 +126,9 @@ def as_bytes(message: EmailMessage, key: DkimKey | None = None) -> bytes:
     raw = message.as_bytes(policy=POLICY)
     if key is None:
         return raw
+    # Imported here: it brings a DNS library along, and most installations of one machine have no key.
+    import dkim
+
     present = [name for name in SIGNED_HEADERS if name.decode() in message]
     signature: bytes = dkim.sign(
         raw, key.selector.encode(), key.domain.encode(), key.private_key,
