@@ -50,8 +50,9 @@ def structural(claim: Application) -> list[Finding]:
     """Judge what holds in every programme, whatever its rules say."""
     opened = claim.opens_on <= claim.applied_on <= claim.closes_on
     window = f"Applications from {claim.opens_on} to {claim.closes_on}; today is {claim.applied_on}."
+    days = {"opens_on": claim.opens_on, "closes_on": claim.closes_on, "applied_on": claim.applied_on}
     findings = [
-        _found("open-window", opened, window),
+        _found("open-window", opened, window, **days),
         _found("active-organisations", *_active(claim)),
     ]
     if claim.kind is VoucherKind.TRAVEL:
@@ -114,5 +115,5 @@ def _payment(rule: CompletedVisitBeforePayment) -> Finding:
     return rule.finding(True, "Payment waits for the report on the completed visit.")
 
 
-def _found(rule: str, passed: bool, detail: str) -> Finding:
-    return Finding(rule=rule, passed=passed, detail=detail)
+def _found(rule: str, passed: bool, detail: str, **inputs: object) -> Finding:
+    return Finding(rule=rule, passed=passed, detail=detail, inputs={key: str(each) for key, each in inputs.items()})

@@ -74,7 +74,8 @@ class CrossBorder(EligibilityRule):
         other = claim.counterpart
         passed = other is not None and other.country != claim.beneficiary.country
         words = "in different countries" if passed else "not in different countries"
-        return self.finding(passed, f"{claim.beneficiary} and {other or 'nobody'} are {words}.")
+        detail = f"{claim.beneficiary} and {other or 'nobody'} are {words}."
+        return self.finding(passed, detail, beneficiary=claim.beneficiary.country, other=other.country if other else "")
 
 
 class BeneficiaryKind(EligibilityRule):
@@ -219,7 +220,8 @@ class VisitStates(EligibilityRule):
     def judge(self, claim: Application) -> Finding:
         state = claim.visit.state if claim.visit else None
         states = ", ".join(self.states)
-        return self.finding(state in self.states, f"The visit is {state or 'not named'}; it must be {states}.")
+        detail = f"The visit is {state or 'not named'}; it must be {states}."
+        return self.finding(state in self.states, detail, state=state or "", eligible=states)
 
 
 ProgrammeRule = Annotated[

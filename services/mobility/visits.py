@@ -55,12 +55,11 @@ SIGNING_ROLES: dict[Party, tuple[RoleName, ...]] = {
 async def request(session: AsyncSession, caller: Principal, body: VisitRequest) -> VisitOut:
     """Request a visit: judged by the rules of its kind, then waiting for four signatures.
 
-    Raises 403 unless the caller acts for one of the four parties, 422 with the verdict when a rule refuses,
+    Raises 403 unless the caller is of the visitor's side, 422 with the verdict when a rule refuses,
     409 ``one-visit-at-a-time`` when the visitor is away on one of these days.
     """
     parties = {party: body.organisation_of(party) for party in Party}
-    if not caller.organisations(*PARTY_ROLES) & set(parties.values()):
-        raise forbidden("Only the visitor, the host or one of their hubs may request this visit.")
+    await _require_visitors_side(session, caller, body)
     person = person_of(caller)
     verdict_facts = await _facts(session, body, parties)
     verdict = visit_rules.judge(verdict_facts, visit_rules.shipped_rules()[body.kind])
@@ -165,6 +164,16 @@ async def page(
     """Return the visits that the caller may see, newest first."""
     found, following = await rows.page(session, scope, limit, cursor, **filters)
     return await views(session, found), following
+
+
+async def _require_visitors_side(session: AsyncSession, caller: Principal, body: VisitRequest) -> None:
+    """Raise 403 for anybody but the visiting organisation and its own hub: a request takes the person's days."""
+    if body.visitor_id in caller.organisations(*PARTY_ROLES):
+        return
+    visitor = (await organisation_rows.known(session, [body.visitor_id])).get(body.visitor_id)
+    own_hub = visitor is not None and body.visitor_hub_id in visitor.clusters
+    if not own_hub or body.visitor_hub_id not in caller.organisations(RoleName.HUB_MANAGER):
+        raise forbidden("Only the visiting organisation or its own hub may request a visit.")
 
 
 async def _facts(session: AsyncSession, body: VisitRequest, parties: dict[Party, UUID]) -> facts.VisitFacts:

@@ -95,6 +95,16 @@ async def test_two_clerks_issuing_the_last_euro_at_once_fifty_times(town: Town) 
         assert books["balances"]["available"]["amount"] == "0.00"
 
 
+async def test_of_thirty_vouchers_issued_at_once_with_money_for_three_exactly_three_are(town: Town) -> None:
+    programme = await town.innovation_programme("1700.00")
+    made = [await town.innovation_voucher(programme["programme_id"]) for _ in range(30)]
+    answers = await asyncio.gather(*(town.post("clerk", f"/vouchers/{each['voucher_id']}/issue") for each in made))
+    assert sorted(answer.status_code for answer in answers) == [200] * 3 + [409] * 27
+    books = await town.ledger(programme["programme_id"])
+    assert books["balanced"], books["problems"]
+    assert books["balances"]["available"]["amount"] == "200.00"
+
+
 async def test_the_refused_clerk_is_told_that_the_budget_is_used_up(town: Town) -> None:
     _, (first, second) = await two_applications(town)
     await town.done("clerk", first)

@@ -52,6 +52,8 @@ async def test_a_visit_is_approved_by_four_funded_reported_and_paid_with_balance
         "visit.approved",
         "visit.completed",
     ]
+    # Created, reserved, the remainder released, paid: each time the others learn what is left.
+    assert await town.events(programme["programme_id"]) == ["programme.changed"] * 4
     assert await town.events(voucher["voucher_id"]) == [
         "voucher.applied",
         "voucher.issued",

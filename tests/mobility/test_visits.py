@@ -39,6 +39,24 @@ async def test_a_refused_request_names_its_rule_and_lists_all_that_were_judged(t
     assert judged["shortest-stay"] is False
 
 
+@pytest.mark.parametrize(
+    ("who", "changes", "status"),
+    [
+        ("visitor", {}, 201),
+        ("visitor_hub", {}, 201),
+        ("host", {}, 403),
+        ("host_hub", {}, 403),
+        ("stranger", {"visitor_hub_id": "stranger", "kind": "policy_maker"}, 403),
+        ("stranger", {"host_id": "stranger"}, 403),
+    ],
+)
+async def test_only_the_visitors_side_fills_the_visitors_calendar(
+    town: Town, who: str, changes: dict[str, str], status: int
+) -> None:
+    named = {key: str(getattr(town, value, value)) for key, value in changes.items()}
+    assert (await town.post(who, "/visits", town.visit_body() | named)).status_code == status
+
+
 @pytest.mark.parametrize("party", PARTIES)
 async def test_nobody_signs_for_another_party(town: Town, party: str) -> None:
     visit = await town.visit()
