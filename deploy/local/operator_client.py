@@ -35,13 +35,13 @@ class Caller:
         self._client.close()
 
     def send(self, method: str, url: str, token: str | None = None, **extra: Any) -> httpx.Response:
-        """Send a request; answers other than 2xx raise."""
+        """Send a request; 4xx and 5xx answers raise, redirects are not followed."""
         headers = {**extra.pop("headers", {}), **({"Authorization": f"Bearer {token}"} if token else {})}
         try:
             response = self._client.request(method, url, headers=headers, **extra)
         except httpx.HTTPError as error:
             raise ServiceError(f"{url} does not answer ({type(error).__name__}); is Intercluster running?") from error
-        if not response.is_success:
+        if response.is_error:
             raise _error_of(method, url, response)
         return response
 

@@ -13,7 +13,7 @@ from deploy.local.process import StartError
 
 SEED = Path(__file__).resolve().parent.parent / "seed"
 ROWS_PER_REQUEST = 60
-FIRST_MAIL_WITHIN_SECONDS = 120.0
+FIRST_MAIL_WITHIN_SECONDS = 240.0
 
 
 def platform(scene: Scene, progress: Progress) -> str:
