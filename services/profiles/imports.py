@@ -77,33 +77,24 @@ class Importer:
 
     async def _try_waiting(self) -> None:
         """Try the rows that wait for clusters, until none of them gets further; then they are errors."""
-        for attempt in range(MAX_PASSES):
-            waiting, self._waiting = self._waiting, Spool()
-            last = attempt == MAX_PASSES - 1
-            batch: list[NumberedRecord] = []
-            for numbered in waiting.take():
-                batch.append(numbered)
-                if len(batch) >= self._batch_size:
-                    await self._flush(batch, last=last)
-            await self._flush(batch, last=last)
-            progress = self._waiting.rows < waiting.rows
-            waiting.close()
-            if not self._waiting.rows:
-                break
-            if not progress:
-                await self._give_up()
-                break
+        progress = True
+        for _ in range(MAX_PASSES):
+            if progress and self._waiting.rows:
+                progress = await self._retry(last=False)
+        await self._retry(last=True)
         self._waiting.close()
 
-    async def _give_up(self) -> None:
+    async def _retry(self, *, last: bool) -> bool:
+        """Try them once; returns whether any got further."""
         waiting, self._waiting = self._waiting, Spool()
         batch: list[NumberedRecord] = []
         for numbered in waiting.take():
             batch.append(numbered)
             if len(batch) >= self._batch_size:
-                await self._flush(batch, last=True)
-        await self._flush(batch, last=True)
+                await self._flush(batch, last=last)
+        await self._flush(batch, last=last)
         waiting.close()
+        return self._waiting.rows < waiting.rows
 
     async def _flush(self, batch: list[NumberedRecord], *, last: bool) -> None:
         """Import the batch and empty it. If the database refuses it as a whole, each row is tried alone."""

@@ -113,7 +113,10 @@ def new_person(contact: ContactIn, organisation_id: UUID, home: Country, version
 
 
 def changed_person(person: Person, contact: ContactIn, organisation_id: UUID, *, identity: bool) -> Person:
-    """Return a known person as this contact. Without ``identity`` she only gains the role: the rest is hers."""
+    """Return a known person as this contact. Without ``identity`` she only gains the role: the rest is hers.
+
+    Language and time zone are hers in any case, once she is known: she may have chosen them since.
+    """
     person = replace(person, roles=person.roles | {held_role(contact.role, organisation_id)})
     if not identity:
         return person
@@ -121,8 +124,6 @@ def changed_person(person: Person, contact: ContactIn, organisation_id: UUID, *,
         person,
         name=contact.name,
         email=contact.email,
-        language=contact.language or person.language,
-        time_zone=contact.time_zone or person.time_zone,
         supplied_id=person.supplied_id or contact.supplied_id,
     )
     return with_consent(person, contact.consent)

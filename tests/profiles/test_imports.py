@@ -179,6 +179,18 @@ async def test_an_old_yes_in_a_file_never_overrides_a_later_no(operator: Api, ap
     assert (await herself.get(path)).json()["consents"][0]["given"] is False
 
 
+async def test_the_language_she_chose_survives_the_next_import(operator: Api, api: Callable[..., Api]) -> None:
+    file = jsonl(a_row("a", contacts=[a_contact(language="de", name="Eva")]))
+    await operator.load(file)
+    [contact] = (await found(operator, "Firm a"))["contacts"]
+    herself = api(person_id=UUID(contact["person_id"]))
+    await herself.put(f"/people/{contact['person_id']}", json={"language": "fr"})
+    assert (await operator.load(file))["unchanged"] == 1
+    assert (await operator.load(file.replace("Eva", "Eva Maria")))["updated"] == 1
+    card = (await herself.get(f"/people/{contact['person_id']}")).json()
+    assert (card["language"], card["name"]) == ("fr", "Eva Maria")
+
+
 async def test_withdrawn_organisations_stay_as_they_are(operator: Api) -> None:
     await operator.load(jsonl(a_row("a")))
     organisation = await found(operator, "Firm a")
