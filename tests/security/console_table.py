@@ -1,8 +1,8 @@
 """Who may open which page of the console and press which button.
 
 Columns: ``ano`` nobody · ``non`` signed in without a role · ``sme hub adm aud ope`` signed in with that role.
-``all``: works without a session (the address may carry a secret of its own) · ``in``: leads to the sign-in page, or says
-401 to a program · ``may``: asks the other services with the person's own token (they decide), or needs none of them ·
+``all``: works without a session (the address may carry a secret of its own) · ``in``: leads to the sign-in page, or
+says 401 to a program · ``may``: asks the others with the person's own token (they decide), or needs none of them ·
 ``403``/``404``: refused by the console itself, and no other service is asked.
 
 Unsafe routes are guarded against foreign origins; the one exception is in :data:`ONE_CLICK`.

@@ -1,5 +1,6 @@
 """Makes the worlds: a service's application on a fresh database, with things of several organisations in it."""
 
+import importlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -20,11 +21,9 @@ FURNISH: dict[str, Callable[[World], Awaitable[None]]] = {
 }
 
 
-def application(service: str, context: Context) -> FastAPI:
+def application(service: str, context: Context, role: str = "http") -> FastAPI:
     """Return the service's application on that context."""
-    import importlib
-
-    made: FastAPI = importlib.import_module(f"services.{service}.__main__").service.http_app(context)
+    made: FastAPI = importlib.import_module(f"services.{service}.__main__").service.http_app(context, role=role)
     return made
 
 
