@@ -1,136 +1,15 @@
-"""Reading import files: whatever the bytes, nothing raises, good rows are kept, each fault has row, field and rule."""
+"""Reading import files: whatever the bytes, nothing raises and good rows are kept."""
 
-import csv
-import io
 import json
-from collections.abc import Iterable
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.profiles.importing import FileFormat, FileParser, ParsedRow
+from services.profiles.importing import FileFormat, FileParser
 from services.profiles.importing.lines import MAX_LINE_BYTES
 from services.profiles.importing.parsing import MAX_FILE_BYTES
-
-HEADER = "supplied_id,kind,name,country\n"
-
-
-def a_row(number: int = 1, **said: Any) -> dict[str, Any]:
-    return {"supplied_id": f"x-{number}", "kind": "sme", "name": f"Firm {number}", "country": "AT", **said}
-
-
-def read(content: bytes | str, file_format: str = "jsonl", chunk: int = 65_536) -> tuple[list[ParsedRow], FileParser]:
-    data = content.encode() if isinstance(content, str) else content
-    parser = FileParser(FileFormat(file_format))
-    rows: list[ParsedRow] = []
-    for start in range(0, len(data), chunk):
-        rows += parser.feed(data[start : start + chunk])
-    rows += parser.finish()
-    return rows, parser
-
-
-def faults(rows: Iterable[ParsedRow]) -> list[tuple[int, str, str]]:
-    return [(each.row, each.field, each.rule) for row in rows for each in row.errors]
-
-
-def names(rows: Iterable[ParsedRow]) -> list[str]:
-    return [row.record.name for row in rows if row.record]
-
-
-def jsonl(*rows: Any) -> str:
-    return "".join(json.dumps(each) + "\n" for each in rows)
-
-
-def table(*rows: Iterable[str], header: str = HEADER, delimiter: str = ",") -> str:
-    out = io.StringIO()
-    csv.writer(out, delimiter=delimiter, lineterminator="\n").writerows(rows)
-    return header.replace(",", delimiter) + out.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("said", "field", "rule"),
-    [
-        ({"country": "XX"}, "country", "unknown-country"),
-        ({"country": None}, "country", "required"),
-        ({"region": "AT99"}, "region", "unknown-region"),
-        ({"region": "DE111"}, "region", "region-outside-country"),
-        ({"region": "NL33"}, "region", "unknown-region"),
-        ({"sectors": ["28.99", "0.0"]}, "sectors.1", "unknown-sector"),
-        ({"sectors": "28.99"}, "sectors", "malformed"),
-        ({"languages": ["english"]}, "languages.0", "unknown-language"),
-        ({"kind": "company"}, "kind", "unknown-word"),
-        ({"name": "   "}, "name", "required"),
-        ({"name": "Evil\r\nBcc: x@y.example.org"}, "name", "control-character"),
-        ({"name": "Bell\x07"}, "name", "control-character"),
-        ({"name": "Line\u2028separator"}, "name", "control-character"),
-        ({"name": "x" * 301}, "name", "too-long"),
-        ({"name": {"a": 1}}, "name", "malformed"),
-        ({"website": "javascript:alert(1)"}, "website", "malformed-website"),
-        ({"website": "http://[broken"}, "website", "malformed-website"),
-        ({"offers": [{"text": "x" * 5001, "language": "en"}]}, "offers.0.text", "too-long"),
-        ({"offers": [{"text": "x", "language": "en"}] * 51}, "offers", "too-many"),
-        ({"needs": [{"text": "x"}]}, "needs.0.language", "required"),
-        ({"supplied_id": None}, "supplied_id", "id-required"),
-        ({"contacts": [{"name": "E", "email": "e@x"}]}, "contacts.0.email", "malformed-email"),
-        ({"contacts": [{"name": "E", "email": "e@x.example.org\nBcc: y"}]}, "contacts.0.email", "control-character"),
-        ({"contacts": [{"name": "E\nF", "email": "e@x.example.org"}]}, "contacts.0.name", "control-character"),
-        ({"contacts": [{"email": "e@x.example.org"}]}, "contacts.0.name", "required"),
-        (
-            {"contacts": [{"name": "E", "email": "e@x.example.org", "role": "king"}]},
-            "contacts.0.role",
-            "unknown-word",
-        ),
-        (
-            {"contacts": [{"name": "E", "email": "e@x.example.org", "time_zone": "Mars/North"}]},
-            "contacts.0.time_zone",
-            "unknown-time-zone",
-        ),
-        (
-            {
-                "contacts": [
-                    {
-                        "name": "E",
-                        "email": "e@x.example.org",
-                        "consent": {"given": True, "at": "2026-01-01T00:00:00", "wording": "w", "source": "s"},
-                    }
-                ]
-            },
-            "contacts.0.consent.at",
-            "time-without-zone",
-        ),
-        (
-            {
-                "contacts": [
-                    {
-                        "name": "E",
-                        "email": "e@x.example.org",
-                        "consent": {"given": True, "at": "2999-01-01T00:00:00Z", "wording": "w", "source": "s"},
-                    }
-                ]
-            },
-            "contacts.0.consent.at",
-            "time-in-future",
-        ),
-    ],
-)
-def test_a_bad_field_is_named_and_the_next_row_is_kept(said: dict[str, Any], field: str, rule: str) -> None:
-    rows, _ = read(jsonl(a_row(1, **said), a_row(2)))
-    assert (1, field, rule) in faults(rows)
-    assert names(rows) == ["Firm 2"]
-
-
-def test_a_code_of_nuts_2021_is_answered_with_its_successor() -> None:
-    rows, _ = read(jsonl(a_row(country="NL", region="NL332")))
-    assert "NL361" in rows[0].errors[0].message
-
-
-def test_messages_never_repeat_what_was_written() -> None:
-    contact = {"name": "Eva Secret\n", "email": "eva.secret@", "language": "secret", "role": "secret"}
-    rows, _ = read(jsonl(a_row(country="secret", contacts=[contact])))
-    assert len(rows[0].errors) >= 3
-    assert not any("ecret" in each.message for each in rows[0].errors)
+from tests.profiles.files import HEADER, a_row, faults, jsonl, names, read, table
 
 
 @pytest.mark.parametrize(
