@@ -28,6 +28,10 @@ class Look:
     lags: list[Lag] | None = None
     history: dict[str, list[float]] = field(default_factory=dict)
 
+    def lag_of(self, service: str) -> int:
+        """Return the largest lag of one service, in journal rows."""
+        return behind_most(self.lags or (), service)
+
     @property
     def broker_epochs(self) -> set[str]:
         """The broker epochs the services are on; more than one means that some have not noticed a new broker yet."""

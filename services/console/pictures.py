@@ -16,13 +16,13 @@ RING_RADIUS = 19
 RING_LENGTH = 2 * pi * RING_RADIUS
 BAR_WIDTH = 320
 ROW_HEIGHT = 46
-COLUMN_WIDTH = 132
-LABEL_WIDTH = 230
-HEAD_HEIGHT = 74
+COLUMN_WIDTH = 176
+LABEL_WIDTH = 300
+HEAD_HEIGHT = 78
 LARGEST_RADIUS = 17
-WORDS_OF_LABEL = 34
-WORDS_OF_HEAD = 19
-HEAD_LINES = 2
+WORDS_OF_LABEL = 42
+WORDS_OF_HEAD = 20
+HEAD_LINES = 3
 
 
 def score_ring(score: float) -> Markup:
@@ -97,7 +97,7 @@ def roadmap_matrix(themes: Sequence[Theme], clusters: Sequence[UUID], names: Map
     heads = Markup("").join(
         Markup('<text class="matrix-head" text-anchor="middle">{spans}</text>').format(
             spans=Markup("").join(
-                Markup('<tspan x="{x}" y="{y}">{line}</tspan>').format(x=_column(index), y=26 + 17 * number, line=line)
+                Markup('<tspan x="{x}" y="{y}">{line}</tspan>').format(x=_column(index), y=20 + 18 * number, line=line)
                 for number, line in enumerate(lines_of(names.get(cluster, "?"), WORDS_OF_HEAD, HEAD_LINES))
             )
         )

@@ -55,7 +55,7 @@ NOTES: dict[str, str] = {
     "invoiced": "The invoice is recorded and waits for its two approvals.",
     "approved": "Your approval is recorded.",
     "paid": "The payment is recorded in the ledger.",
-    "roadmap": "The roadmap is drafted.",
+    "roadmap": "The roadmap is asked for.",
     "programme": "The programme is saved.",
     "revoked": "You are signed out everywhere else as well.",
     "redriven": "The dead letters were handed back for processing.",
@@ -79,9 +79,13 @@ def money(value: Money | Decimal | None, currency: str = "EUR") -> str:
     return str(format_currency(amount, code, locale=ENGLISH))
 
 
-def day(value: date | None) -> str:
-    """Write a date: ``3 Nov 2026``."""
-    return format_date(value, "d MMM y", locale=ENGLISH) if value else "–"
+def day(value: date | str | None) -> str:
+    """Write a date, also one that is text inside a programme's rules: ``3 Nov 2026``."""
+    try:
+        known = date.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        return str(value)
+    return format_date(known, "d MMM y", locale=ENGLISH) if known else "–"
 
 
 def moment(value: datetime | None) -> str:

@@ -16,7 +16,7 @@ class Settings(ServiceSettings):
     """A session ends this long after the sign-in, whatever happens in between."""
     sign_in_minutes: int = 15
     """A sign-in link works this long, and once."""
-    sign_ins_per_address: int = 5
+    sign_ins_per_address: int = 10
     """Links that may be asked for one e-mail address within :attr:`sign_in_window_minutes`."""
     sign_ins_per_client: int = 60
     """Links that may be asked from one IP address within the window; an office shares one address."""

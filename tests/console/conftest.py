@@ -137,9 +137,15 @@ class Console:
 
 
 @pytest.fixture
-async def console(context: Callable[..., Context]) -> AsyncIterator[Console]:
+def public_base_url() -> str:
+    """Where people reach the console under test."""
+    return PUBLIC
+
+
+@pytest.fixture
+async def console(context: Callable[..., Context], public_base_url: str) -> AsyncIterator[Console]:
     """The console with a fresh database; sisters answer sign-ins and contact cards of the people made here."""
-    made = context("console", public_base_url=PUBLIC, **URLS)
+    made = context("console", public_base_url=public_base_url, **URLS)
     sisters = Sisters()
     made.http._client = httpx.AsyncClient(transport=httpx.MockTransport(sisters))
     await begin(made)

@@ -246,10 +246,10 @@ async def test_without_a_session_there_is_no_token(console: Console) -> None:
         assert (await program.post("/token")).status_code == 401
 
 
-@pytest.mark.parametrize("bad", ["", "no-at-sign", "a" * 250 + "@x.example"])
-async def test_what_is_no_address_is_said_to_be_none(console: Console, bad: str) -> None:
+async def test_what_is_no_address_is_said_to_be_none(console: Console) -> None:
     async with console.browser() as browser:
-        assert (await browser.post("/sign-in", data={"email": bad})).status_code == 422
+        for bad in ("", "no-at-sign", "a" * 250 + "@x.example"):
+            assert (await browser.post("/sign-in", data={"email": bad})).status_code == 422
 
 
 async def test_a_sign_in_leads_back_to_the_page_that_asked_for_it(console: Console) -> None:

@@ -146,9 +146,11 @@ class Town:
             return {"label": label, "statement_ids": [new_id()], "strengths": strengths, "gaps": gaps}
 
         return {
-            "version": VERSION,
             "roadmap_id": self.roadmap,
+            "state": "drafted",
             "cluster_ids": [self.hub, self.partner_hub],
+            "cluster_names": {str(each): self.names[each][1] for each in (self.hub, self.partner_hub)},
+            "asked_at": now().isoformat(),
             "title": "Green Tech Valley Cluster and Pôle Mer Bretagne Atlantique",
             "themes": [
                 theme("hydrogen, compressor, storage", (14, 3), (2, 9)),

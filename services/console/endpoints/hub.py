@@ -107,5 +107,5 @@ async def roadmap(request: Request, context: Ctx, visitor: SignedIn, roadmap_id:
         roadmap=found,
         strengths=by_theme,
         names=names,
-        labels={each: names.of(each) for each in found.cluster_ids},
+        labels={each: found.cluster_names.get(each) or names.of(each) for each in found.cluster_ids},
     )

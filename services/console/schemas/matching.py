@@ -1,8 +1,12 @@
 """Suggestions and roadmaps as matching tells of them."""
 
+from datetime import datetime
 from uuid import UUID
 
-from shared.contracts.matching import RoadmapSnapshot, SuggestionSnapshot
+from pydantic import Field
+
+from services.console.schemas.base import Reading
+from shared.contracts.matching import SuggestionSnapshot, Theme
 
 
 class Suggestion(SuggestionSnapshot):
@@ -30,5 +34,14 @@ class Suggestion(SuggestionSnapshot):
         return self.first_answer if ours == self.first_id else self.second_answer
 
 
-class Roadmap(RoadmapSnapshot):
-    """A roadmap."""
+class Roadmap(Reading):
+    """A roadmap. Its ``themes`` come when it is drafted, some seconds after it was asked for."""
+
+    roadmap_id: UUID
+    state: str = "drafted"
+    title: str
+    cluster_ids: tuple[UUID, ...]
+    cluster_names: dict[UUID, str] = Field(default_factory=dict)
+    themes: tuple[Theme, ...] = ()
+    asked_at: datetime | None = None
+    drafted_at: datetime | None = None
