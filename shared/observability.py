@@ -41,6 +41,14 @@ def continue_trace(traceparent: str | None) -> str:
     return ours
 
 
+def fault_of(error: BaseException) -> str:
+    """Name a fault for the log. Of the database's errors only the kind: their text may quote people's data."""
+    state = getattr(getattr(error, "orig", None), "sqlstate", None)
+    if state:
+        return f"{type(error).__name__} {state}"
+    return f"{type(error).__name__}: {str(error)[:200]}" if not hasattr(error, "orig") else type(error).__name__
+
+
 def configure_logging(service: str, settings: ServiceSettings) -> None:
     """Log one JSON object per line to standard error (or coloured text on a terminal)."""
     renderer: structlog.types.Processor = (

@@ -23,7 +23,7 @@ from shared.messaging.jobs import Jobs
 from shared.messaging.leader import Leader
 from shared.messaging.restore import mark_restored
 from shared.messaging.runtime import MessagingRuntime
-from shared.observability import configure_logging
+from shared.observability import configure_logging, fault_of
 from shared.settings import ServiceSettings
 from shared.web import add_documents, add_health, add_middleware
 
@@ -190,9 +190,7 @@ async def _repeat(periodic: Periodic, context: Context) -> None:
                 if leader is None or await leader.hold():
                     await periodic.run(context)
             except Exception as error:  # noqa: BLE001 - periodic work must go on
-                log.warning(
-                    "periodic work will go on", work=periodic.name, fault=type(error).__name__, detail=str(error)[:300]
-                )
+                log.warning("periodic work will go on", work=periodic.name, fault=fault_of(error))
             await asyncio.sleep(max(0.05, periodic.seconds - (time.monotonic() - started)))
     finally:
         if leader:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local.operator_client import OperatorClient, ServiceError
+from shared.contracts import EVENT_TYPES
 from shared.contracts.topics import SERVICES, TOPICS
 
 PRODUCERS = {topic.name: topic.producer for topic in TOPICS}
@@ -33,8 +34,16 @@ def status(client: OperatorClient) -> dict[str, Any]:
 
 
 def _lags(reader: str, streams: dict[str, Any], heads: dict[tuple[str, int], dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one row per topic that ``reader`` reads: the lag in journal rows of the furthest partition."""
-    found: dict[str, dict[str, Any]] = {}
+    """Return one row per topic that ``reader`` reads: the lag in journal rows of the furthest partition.
+
+    A partition of which the reader has processed nothing yet counts from the journal's beginning.
+    """
+    topics = {EVENT_TYPES[name].topic for name in streams.get("types_consumed", ()) if name in EVENT_TYPES}
+    found = {topic: {"reader": reader, "topic": topic, "lag": 0, "processed_at": None} for topic in topics}
+    known = {(position["topic"], position["partition"]) for position in streams["positions"]}
+    for (topic, partition), head in heads.items():
+        if topic in topics and (topic, partition) not in known:
+            found[topic]["lag"] = max(found[topic]["lag"], head["sequence"])
     for position in streams["positions"]:
         topic = position["topic"]
         head = heads.get((topic, position["partition"]))

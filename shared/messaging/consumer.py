@@ -19,7 +19,7 @@ from shared.database import Database
 from shared.ids import new_id
 from shared.messaging.events import Handlers, Record, Unprocessable, announced_again
 from shared.messaging.tables import consumed_position, dead_letter, journal, parked_event
-from shared.observability import EVENTS_HANDLED, HANDLER_SECONDS, continue_trace
+from shared.observability import EVENTS_HANDLED, HANDLER_SECONDS, continue_trace, fault_of
 
 log = structlog.get_logger()
 
@@ -117,7 +117,7 @@ class Processor:
             except Exception as error:
                 if database_is_away(error):
                     raise
-                fault = f"{type(error).__name__}: {error}"[:500]
+                fault = fault_of(error)
                 if pause is None:
                     async with self.database.transaction() as session:
                         await self.park(session, record, fault)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from shared.messaging.events import Unprocessable
 from shared.messaging.tables import job, job_dead_letter
-from shared.observability import continue_trace, current_traceparent
+from shared.observability import continue_trace, current_traceparent, fault_of
 
 if TYPE_CHECKING:
     from shared.context import Context
@@ -98,7 +98,7 @@ class Jobs:
             apply_types=False,
             graceful_timeout=10.0,
             logger=None,
-            last_exception_renderer=lambda error: f"{type(error).__name__}: {error}"[:500],
+            last_exception_renderer=fault_of,
         )
         for each in self._jobs.values():
             broker.subscriber(
@@ -125,7 +125,7 @@ def _runner(job_kind: Job, context: "Context") -> Callable[[Any], Awaitable[None
         try:
             await job_kind.handler(context, payload)
         except Exception as error:
-            log.warning("job failed", job=job_kind.name, fault=type(error).__name__, detail=str(error)[:200])
+            log.warning("job failed", job=job_kind.name, fault=fault_of(error))
             raise
 
     return run

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.messaging.consumer import Processor, database_is_away
 from shared.messaging.events import Record, Unprocessable
 from shared.messaging.tables import dead_letter, parked_event
+from shared.observability import fault_of
 
 log = structlog.get_logger()
 
@@ -59,7 +60,7 @@ async def _retry(processor: Processor, row_id: int) -> bool:
         except Exception as error:
             if database_is_away(error):
                 raise
-            fault = f"{type(error).__name__}: {error}"[:500]
+            fault = fault_of(error)
             if isinstance(error, Unprocessable) or row.attempts + 1 >= MAX_ATTEMPTS:
                 await processor.bury(session, record, fault)
             else:

@@ -20,7 +20,7 @@ from shared.messaging.leader import Leader
 from shared.messaging.restore import is_restored, reconcile
 from shared.messaging.sending import Outcome, Row, columns_of_row, send_in_order
 from shared.messaging.tables import broker_state, head, journal, unsent
-from shared.observability import JOURNAL_PUBLISHED
+from shared.observability import JOURNAL_PUBLISHED, fault_of
 from shared.settings import ServiceSettings
 
 log = structlog.get_logger()
@@ -73,7 +73,7 @@ class Relay:
                 await self._drop_producer()
                 await asyncio.sleep(POLL_SECONDS)
             except Exception as error:  # noqa: BLE001 - the relay must outlive every fault
-                log.warning("relay will go on", fault=type(error).__name__, detail=str(error)[:200])
+                log.warning("relay will go on", fault=fault_of(error))
                 await self.leader.release()
                 self._begun = None
                 await asyncio.sleep(POLL_SECONDS)

@@ -19,7 +19,7 @@ from shared.messaging.events import Handlers
 from shared.messaging.parked import retry_parked
 from shared.messaging.relay import Relay
 from shared.messaging.tables import dead_letter, job, journal, parked_event, unsent
-from shared.observability import DEAD_LETTERS, JOBS_WAITING, JOURNAL_AGE, JOURNAL_UNPUBLISHED, PARKED
+from shared.observability import DEAD_LETTERS, JOBS_WAITING, JOURNAL_AGE, JOURNAL_UNPUBLISHED, PARKED, fault_of
 
 log = structlog.get_logger()
 
@@ -67,7 +67,7 @@ class MessagingRuntime:
                 if self.handlers.topics and self.broker_epoch and self.broker_epoch != self._consumer_epoch:
                     await self._restart_consumer(self.broker_epoch)
             except Exception as error:  # noqa: BLE001 - watching must go on
-                log.warning("consumer will be started again", fault=type(error).__name__, detail=str(error)[:200])
+                log.warning("consumer will be started again", fault=fault_of(error))
                 await self._stop_consumer()
             await asyncio.sleep(WATCH_SECONDS if self._consumer_epoch or not self.handlers.topics else 0.2)
 
@@ -104,7 +104,7 @@ class MessagingRuntime:
                     pass
                 await self._measure()
             except Exception as error:  # noqa: BLE001 - tending must go on
-                log.warning("tending will go on", fault=type(error).__name__, detail=str(error)[:200])
+                log.warning("tending will go on", fault=fault_of(error))
             await asyncio.sleep(1.0)
 
     async def _measure(self) -> None:

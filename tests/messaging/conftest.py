@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from aiokafka import AIOKafkaProducer
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from deploy.local.broker import Broker, choose_broker
+from deploy.local.broker import Broker
 from deploy.local.keys import Keys
 from deploy.local.postgres import Postgres
 from deploy.local.process import run_apart
@@ -21,14 +21,14 @@ from shared.context import Context
 from shared.ids import new_id
 from shared.service import Service
 from shared.settings import ServiceSettings
-from tests.conftest import kafka_home
+from tests.conftest import new_broker
 from tests.messaging import example
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    """A broker of the test's own, with all topics: Apache Kafka if KAFKA_HOME is set, else the embedded one."""
-    started = choose_broker(tmp_path / "data", tmp_path / "broker.log", kafka_home())
+def broker(broker_kind: str, tmp_path: Path) -> Iterator[Broker]:
+    """A broker of the test's own, with all topics, because tests kill it and databases begin at its first record."""
+    started = new_broker(broker_kind, tmp_path)
     started.start()
     run_apart(lambda: ensure_topics({"bootstrap_servers": started.bootstrap}))
     yield started
