@@ -4,9 +4,9 @@ A notice, its delivery and the job that sends it are committed together. Killed 
 waits; killed after it, the job is there. So no mail is missing and no occasion is in two mails.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import groupby
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -25,11 +25,15 @@ from shared.database import Database
 from shared.reference.countries import EmailRule, email_rule
 
 BATCH = 200
+PEOPLE_AT_ONCE = 40
+"""Digests made before looking for other mails again: those never wait behind an import's hundreds."""
 HELD_FOR = timedelta(days=30)
 """Suggestions that may not be mailed now are looked at again after this, or as soon as the person's card changes."""
 DIGEST_GAP = timedelta(days=1)
 """What did not fit into a mail waits at least this long for the next one."""
 LONGEST_PAUSE = timedelta(minutes=1)
+GIVE_UP_AFTER = timedelta(days=30)
+"""What can't be told for want of a name or a card (an erased organisation) is dropped after this."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ async def compose(database: Database, settings: Settings) -> int:
     settled = [
         person_id for person_id, oldest, newest in waiting if settling.settled(oldest, newest, len(waiting), now())
     ]
-    for person_id in settled[:BATCH]:
+    for person_id in settled[:PEOPLE_AT_ONCE]:
         async with database.transaction() as session:
             await _compose_suggestions(session, person_id, settings)
     return len(others) + len(settled)
@@ -66,12 +70,11 @@ async def _compose_one(session: AsyncSession, notice_id: UUID) -> None:
         return
     occasion = await occasions.occasion(session, notice.occasion_key)
     person = await people.get(session, notice.person_id)
-    if occasion is None or (person and person.erased):
+    if occasion is None or (person and person.erased) or now() - notice.created_at > GIVE_UP_AFTER:
         await occasions.make_moot(session, [notice_id])
     elif person is None or person.email is None or not await deliveries.facts_are_there(session, occasion, notice):
         # Another topic is behind: card or names have not arrived yet. Look again, less and less often.
-        pause = min(max(now() - notice.created_at, timedelta(milliseconds=200)), LONGEST_PAUSE)
-        await occasions.put_off(session, [notice_id], now() + pause)
+        await occasions.put_off(session, [notice_id], now() + _pause(notice))
     else:
         await deliveries.queue(session, notice.person_id, notice.organisation_id, notice.key, notice.template, [notice])
 
@@ -86,8 +89,8 @@ async def _compose_suggestions(session: AsyncSession, person_id: UUID, settings:
         return
     digest = await _digest(session, person, notices, settings)
     await occasions.make_moot(session, [each.notice_id for each in digest.moot])
-    for notice, moment in digest.later:
-        await occasions.put_off(session, [notice.notice_id], moment)
+    for moment, put_off in groupby(sorted(digest.later, key=_moment), key=_moment):
+        await occasions.put_off(session, [notice.notice_id for notice, _ in put_off], moment)
     if digest.notice_first:
         await _queue_notice(session, person, digest.notice_first)
     if digest.chosen:
@@ -103,49 +106,68 @@ async def _digest(session: AsyncSession, person: Person, notices: list[Notice], 
     choice = await people.preference(session, person.person_id)
     digest = Digest([], [], [])
     ready: list[Notice] = []
-    notice_first: Notice | None = None
+    unnoticed: list[Notice] = []
     for notice in notices:
         suggestion = stored.get(notice.subject_id)
-        if suggestion is None or not {suggestion.first_id, suggestion.second_id} <= named.keys():
-            pause = min(max(now() - notice.created_at, timedelta(milliseconds=200)), LONGEST_PAUSE)
-            digest.later.append((notice, now() + pause))
-        elif not still_open(suggestion, notice.organisation_id, named):
+        if suggestion is None or not are_named(suggestion, named):
+            _wait_or_drop(digest, notice)
+        elif not still_open(suggestion, notice.organisation_id):
             digest.moot.append(notice)
         else:
             decided = suggestion_verdict(person, choice, named[notice.organisation_id], settings)
             if decided.allows:
                 ready.append(notice)
-            elif decided is Verdict.NOTICE_FIRST:
-                notice_first = notice_first or notice
-                digest.later.append((notice, now() + timedelta(days=settings.notice_days)))
-            elif decided is Verdict.WAIT and person.noticed_at:
-                digest.later.append((notice, person.noticed_at + timedelta(days=settings.notice_days)))
             else:
-                digest.later.append((notice, now() + HELD_FOR))
-    if notice_first and await delivery_rows.has_mail(session, person.person_id, audience.NOTICE):
-        notice_first = None
+                digest.later.append((notice, _look_again(decided, person, settings)))
+                if decided is Verdict.NOTICE_FIRST:
+                    unnoticed.append(notice)
     if ready:
         moment = await _allowed_from(session, person, choice, settings)
         if moment is None or moment > now():
             digest.later.extend((each, moment or now() + HELD_FOR) for each in ready)
         else:
-            ready.sort(key=_best_first(stored))
+            ready.sort(key=lambda notice: (-stored[notice.subject_id].score, notice.subject_id))
             digest.chosen.extend(ready[: settings.suggestions_per_mail])
             digest.later.extend((each, now() + DIGEST_GAP) for each in ready[settings.suggestions_per_mail :])
-    return Digest(digest.chosen, digest.moot, digest.later, notice_first)
+    if unnoticed and not await delivery_rows.has_mail(session, person.person_id, audience.NOTICE):
+        return replace(digest, notice_first=unnoticed[0])
+    return digest
 
 
-def _best_first(stored: dict[UUID, Suggestion]) -> Callable[[Notice], tuple[float, UUID]]:
-    return lambda notice: (-stored[notice.subject_id].score, notice.subject_id)
+def _wait_or_drop(digest: Digest, notice: Notice) -> None:
+    if now() - notice.created_at > GIVE_UP_AFTER:
+        digest.moot.append(notice)
+    else:
+        digest.later.append((notice, now() + _pause(notice)))
 
 
-def still_open(suggestion: Suggestion, own_id: UUID, named: dict[UUID, Organisation]) -> bool:
-    """Whether a suggestion still waits for the answer of this side, and both organisations are active."""
+def _look_again(decided: Verdict, person: Person, settings: Settings) -> datetime:
+    if decided is Verdict.NOTICE_FIRST or (decided is Verdict.WAIT and person.noticed_at):
+        return (person.noticed_at or now()) + timedelta(days=settings.notice_days)
+    return now() + HELD_FOR
+
+
+def _moment(later: tuple[Notice, datetime]) -> datetime:
+    return later[1]
+
+
+def _pause(notice: Notice) -> timedelta:
+    return min(max(now() - notice.created_at, timedelta(milliseconds=200)), LONGEST_PAUSE)
+
+
+def are_named(suggestion: Suggestion, named: dict[UUID, Organisation]) -> bool:
+    """Whether both organisations are known and active.
+
+    One that is withdrawn has its suggestions withdrawn by matching; until we hear of that (or of its return), we wait.
+    """
+    sides = [named.get(side) for side in (suggestion.first_id, suggestion.second_id)]
+    return all(side is not None and side.status == OrganisationStatus.ACTIVE for side in sides)
+
+
+def still_open(suggestion: Suggestion, own_id: UUID) -> bool:
+    """Whether a suggestion still waits for the answer of this side."""
     answer = suggestion.first_answer if suggestion.first_id == own_id else suggestion.second_answer
-    active = all(
-        named[side].status == OrganisationStatus.ACTIVE for side in (suggestion.first_id, suggestion.second_id)
-    )
-    return suggestion.state == SuggestionState.PROPOSED and answer is None and active
+    return suggestion.state == SuggestionState.PROPOSED and answer is None
 
 
 def suggestion_verdict(

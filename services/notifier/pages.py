@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifier import audience, views
-from services.notifier.composing import still_open, suggestion_verdict
+from services.notifier.composing import are_named, still_open, suggestion_verdict
 from services.notifier.consent import SUGGESTIONS, Verdict
 from services.notifier.models import Delivery, Organisation, Person, Suggestion
 from services.notifier.repository import occasions, people, projections
@@ -23,6 +23,10 @@ SUGGESTIONS_PAGE = "/suggestions"
 
 class NothingToTellError(Exception):
     """The mail has lost its reason: ``str()`` is a word for the trail (``unsubscribed``, ``withdrawn``, ``erased``)."""
+
+
+class NoSuggestionLeftError(NothingToTellError):
+    """None of the suggestions may be told just now; should that change, they are told in another mail."""
 
 
 @dataclass(frozen=True)
@@ -82,13 +86,13 @@ async def _tell_suggestions(
     told: list[tuple[Suggestion, UUID]] = []
     verdicts: list[Verdict] = []
     for suggestion, own_id in rows:
-        if {suggestion.first_id, suggestion.second_id} <= named.keys() and still_open(suggestion, own_id, named):
+        if are_named(suggestion, named) and still_open(suggestion, own_id):
             decided = suggestion_verdict(person, choice, named[own_id], settings)
             verdicts.append(decided)
             if decided.allows:
                 told.append((suggestion, own_id))
     if not told:
-        raise NothingToTellError("unsubscribed" if verdicts else "withdrawn")
+        raise NoSuggestionLeftError("unsubscribed" if verdicts else "withdrawn")
     reader = _reader(person, named[told[0][1]])
     shown = tuple(_suggested(person, reader, each, own_id, named, links) for each, own_id in told)
     url = links.unsubscribe(person.person_id, SUGGESTIONS)

@@ -23,7 +23,7 @@ from services.notifier.outcomes import Outcome
 from services.notifier.people import Profiles, card_of
 from services.notifier.rendering import render
 from services.notifier.repository import deliveries as rows
-from services.notifier.repository import people
+from services.notifier.repository import occasions, people
 from services.notifier.settings import Settings
 from services.notifier.smtp import BrokenOffError, MailServer, RefusedError, UnreachableError
 from services.notifier.state import Links
@@ -47,6 +47,7 @@ class Outgoing:
 
     recipient: str
     content: bytes
+    told: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,10 @@ class Post:
                 return await self._outgoing(session, delivery, person)
             except pages.NothingToTellError as error:
                 state, reason = DeliveryState.SUPPRESSED, str(error)
+                release = isinstance(error, pages.NoSuggestionLeftError)
             except UnmailableError as error:
-                state, reason = DeliveryState.FAILED, str(error)
-        await self._close(delivery_id, state, reason)
+                state, reason, release = DeliveryState.FAILED, str(error), False
+        await self._close(delivery_id, state, reason, release=release)
         return None
 
     async def _outgoing(self, session: AsyncSession, delivery: Delivery, person: Person | None) -> Outgoing:
@@ -109,17 +111,17 @@ class Post:
         )
         message = build(self.sender, envelope, render(told.page, told.reader))
         recipient = message["To"].addresses[0].addr_spec
-        return Outgoing(recipient, as_bytes(message, self.dkim_key))
+        return Outgoing(recipient, as_bytes(message, self.dkim_key), told.keys)
 
     async def _hand_over(self, delivery_id: UUID, outgoing: Outgoing) -> None:
         try:
             submission = await self.server.prepare(self.sender.address, outgoing.recipient)
         except UnreachableError as error:
-            number = await self._begin(delivery_id, marker=False)
+            number = await self._begin(delivery_id)
             await self._end(delivery_id, number, Outcome.DEFERRED, None, str(error))
             return
         except RefusedError as error:
-            number = await self._begin(delivery_id, marker=False)
+            number = await self._begin(delivery_id)
             if error.recipient and outcomes.means_no_mailbox(error.reply.code, error.reply.text):
                 await self._suppress(outgoing.recipient)
             # A refused *sender* is a fault of our set-up, not of this recipient: it is tried again.
@@ -127,7 +129,7 @@ class Post:
             await self._end(delivery_id, number, outcome, error.reply.code, error.reply.text)
             return
         async with submission:
-            number = await self._begin(delivery_id, marker=True)
+            number = await self._begin(delivery_id, outgoing.told)
             try:
                 reply = await submission.deliver(outgoing.content)
                 outcome, code, text = Outcome.SENT, reply.code, reply.text
@@ -137,20 +139,22 @@ class Post:
                 outcome, code, text = Outcome.UNKNOWN, 0, str(error)
         await self._end(delivery_id, number, outcome, code or None, text)
 
-    async def _begin(self, delivery_id: UUID, *, marker: bool) -> int:
-        """Commit that an attempt begins; with ``marker`` that from now on the server may have the mail."""
+    async def _begin(self, delivery_id: UUID, told: tuple[str, ...] | None = None) -> int:
+        """Commit that an attempt begins; with ``told`` that from now on the server may have a mail telling these."""
         async with self.database.transaction() as session:
             delivery = await _locked(session, delivery_id)
             if delivery.state == SENDING:
                 await rows.close_open_attempts(session, delivery_id, now())
                 delivery.ambiguous = True
             delivery.attempts += 1
-            if marker:
+            if told is not None:
                 delivery.state = SENDING
-            await rows.begin_attempt(
-                session,
-                Attempt(delivery_id=delivery_id, number=delivery.attempts, started_at=now(), outcome=Outcome.SENDING),
+                if not delivery.ambiguous:
+                    await occasions.release_untold(session, delivery_id, told, now())
+            attempt = Attempt(
+                delivery_id=delivery_id, number=delivery.attempts, started_at=now(), outcome=Outcome.SENDING
             )
+            await rows.begin_attempt(session, attempt)
             return delivery.attempts
 
     async def _end(self, delivery_id: UUID, number: int, outcome: Outcome, code: int | None, text: str) -> None:
@@ -176,10 +180,12 @@ class Post:
         async with self.database.transaction() as session:
             await people.suppress(session, address_hash(self.address_key, address), "no such mailbox", now())
 
-    async def _close(self, delivery_id: UUID, state: str, reason: str) -> None:
+    async def _close(self, delivery_id: UUID, state: str, reason: str, *, release: bool) -> None:
         async with self.database.transaction() as session:
             delivery = await _locked(session, delivery_id)
             if delivery.state not in rows.FINAL:
+                if release and delivery.state != SENDING and not delivery.ambiguous:
+                    await occasions.release_untold(session, delivery_id, (), now())
                 await rows.close_open_attempts(session, delivery_id, now())
                 await deliveries.change(session, delivery, state, reason)
 

@@ -113,6 +113,27 @@ async def test_a_suggestion_withdrawn_before_its_mail_is_not_mailed(notifier: No
     assert len(notifier.server.mails) == 2
 
 
+async def test_a_suggestion_withdrawn_from_a_queued_mail_is_told_when_it_is_proposed_again(notifier: Notifier) -> None:
+    pair = await _two_people_and_a_suggestion(notifier)
+    other = organisation("Gamma AB", "SE")
+    await notifier.knows(other)
+    stays = suggestion(OURS.organisation_id, other.organisation_id)
+    await notifier.proposes(stays)
+    await notifier.composes()
+    withdrawn = pair.model_copy(update={"state": SuggestionState.WITHDRAWN, "version": Version(epoch=1, n=2)})
+    await notifier.hears(SUGGESTION_WITHDRAWN, withdrawn)
+    await notifier.works()
+    assert {occasion.split(":")[1] for _, occasion in notifier.server.occasions()} == {str(stays.suggestion_id)}
+
+    await notifier.works()
+    await notifier.proposes(pair.model_copy(update={"version": Version(epoch=1, n=3)}))
+    await notifier.works()
+
+    seen = notifier.server.occasions()
+    assert len([each for each in seen if str(pair.suggestion_id) in each[1]]) == 2
+    assert len(seen) == len(set(seen))
+
+
 async def test_a_side_that_has_answered_is_not_asked_again(notifier: Notifier) -> None:
     pair = await _two_people_and_a_suggestion(notifier)
     answered = pair.model_copy(update={"first_answer": Answer.INTERESTED, "version": Version(epoch=1, n=2)})

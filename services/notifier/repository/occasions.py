@@ -1,6 +1,6 @@
 """Statements on occasions and notices: what is to be told, to whom, and what waits."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -221,12 +221,14 @@ async def keys_of(session: AsyncSession, delivery_id: UUID) -> list[str]:
 
 async def put_off(session: AsyncSession, ids: Iterable[UUID], until: datetime) -> None:
     """Have notices looked at again later."""
-    await session.execute(sa.update(Notice).where(col(Notice.notice_id).in_(set(ids))).values(look_at=until))
+    if chosen := set(ids):
+        await session.execute(sa.update(Notice).where(col(Notice.notice_id).in_(chosen)).values(look_at=until))
 
 
 async def make_moot(session: AsyncSession, ids: Iterable[UUID]) -> None:
     """Note that there is nothing to tell any more."""
-    await session.execute(sa.update(Notice).where(col(Notice.notice_id).in_(set(ids))).values(state="moot"))
+    if chosen := set(ids):
+        await session.execute(sa.update(Notice).where(col(Notice.notice_id).in_(chosen)).values(state="moot"))
 
 
 async def revive(session: AsyncSession, suggestion_id: UUID, now: datetime) -> None:
@@ -245,6 +247,19 @@ async def revive(session: AsyncSession, suggestion_id: UUID, now: datetime) -> N
 
 async def put_into(session: AsyncSession, ids: Iterable[UUID], delivery_id: UUID) -> None:
     """Note in which mail these notices are told; each is in exactly one."""
+    if chosen := set(ids):
+        changed = sa.update(Notice).where(col(Notice.notice_id).in_(chosen))
+        await session.execute(changed.values(state="mailed", delivery_id=delivery_id))
+
+
+async def release_untold(session: AsyncSession, delivery_id: UUID, told: Collection[str], now: datetime) -> None:
+    """Let suggestions wait again that were meant for a mail but are not in it: they are judged anew."""
     await session.execute(
-        sa.update(Notice).where(col(Notice.notice_id).in_(set(ids))).values(state="mailed", delivery_id=delivery_id)
+        sa.update(Notice)
+        .where(
+            col(Notice.delivery_id) == delivery_id,
+            col(Notice.template) == audience.SUGGESTION,
+            col(Notice.key).not_in(tuple(told)),
+        )
+        .values(state="waiting", delivery_id=None, look_at=now)
     )
