@@ -83,6 +83,7 @@ def demo(
                 print_addresses(stack, console)
                 outcome.print_sign_in_links(console)
                 stay_up(stack, console)
+            outcome.close()
         if outcome is None:
             raise typer.Exit(130)
         # After everything has stopped, so that it really is the last line.

@@ -32,6 +32,10 @@ class Caller:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
         self._client.close()
 
     def send(self, method: str, url: str, token: str | None = None, **extra: Any) -> httpx.Response:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,11 @@ def told() -> io.StringIO:
 
 
 @pytest.fixture(scope="module")
-def outcome(stack: Stack, told: io.StringIO) -> Outcome:
+def outcome(stack: Stack, told: io.StringIO) -> Iterator[Outcome]:
     """The story, played once."""
-    return play(stack, Console(file=told, width=200))
+    played = play(stack, Console(file=told, width=200))
+    yield played
+    played.close()
 
 
 def run(stack: Stack, *words: str) -> Result:
@@ -76,6 +79,7 @@ def test_a_second_telling_on_the_same_data_works_too(outcome: Outcome, stack: St
     assert outcome.scene is not None
     assert second.scene is not None
     assert second.scene.suggestion["suggestion_id"] != outcome.scene.suggestion["suggestion_id"]
+    second.close()
 
 
 def test_status_sees_all_services_and_no_dead_letters(outcome: Outcome, stack: Stack) -> None:

@@ -32,6 +32,10 @@ class MailboxReader:
         self.url = url
         self._caller = Caller()
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._caller.close()
+
     def newest(self) -> int:
         """Return the number of the newest message, 0 if there is none."""
         return int(self._caller.send("GET", f"{self.url}/messages?after=999999999").json()["newest"])

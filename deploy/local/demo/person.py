@@ -1,8 +1,7 @@
 """A person of the story: signs in by the link in her mail and acts with her own token, over public HTTP only."""
 
 import time
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from deploy.local.demo.mailbox_reader import MailboxReader, link_with
 from deploy.local.operator_client import Caller, ServiceError
@@ -28,11 +27,9 @@ class Person:
         self._token = ""
         self._token_at = 0.0
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._caller.__exit__(kind, error, at)
+    def close(self) -> None:
+        """Close the connections."""
+        self._caller.close()
 
     def ask_for_link(self) -> str:
         """Ask the console for a sign-in link and return it from the mail."""

@@ -71,5 +71,6 @@ class Scene:
 
     def close(self) -> None:
         """Close all connections."""
+        self.mailbox.close()
         for person in self.people.values():
-            person.__exit__(None, None, None)
+            person.close()

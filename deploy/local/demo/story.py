@@ -44,6 +44,11 @@ class Outcome:
     people: dict[str, str] = field(default_factory=dict)
     scene: Scene | None = None
 
+    def close(self) -> None:
+        """Close all connections of the story."""
+        if self.scene is not None:
+            self.scene.close()
+
     def print_sign_in_links(self, console: Console) -> None:
         """Print one fresh sign-in link per kind of person; each works once, for 15 minutes."""
         assert self.scene is not None, "the story was played"
