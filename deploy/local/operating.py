@@ -39,17 +39,19 @@ def _lags(reader: str, streams: dict[str, Any], heads: dict[tuple[str, int], dic
     A partition of which the reader has processed nothing yet counts from the journal's beginning.
     """
     topics = {EVENT_TYPES[name].topic for name in streams.get("types_consumed", ()) if name in EVENT_TYPES}
-    found = {topic: {"reader": reader, "topic": topic, "lag": 0, "processed_at": None} for topic in topics}
+    found: dict[str, dict[str, Any]] = {
+        topic: {"reader": reader, "topic": topic, "lag": 0, "processed_at": None} for topic in topics
+    }
     known = {(position["topic"], position["partition"]) for position in streams["positions"]}
     for (topic, partition), head in heads.items():
         if topic in topics and (topic, partition) not in known:
             found[topic]["lag"] = max(found[topic]["lag"], head["sequence"])
     for position in streams["positions"]:
         topic = position["topic"]
-        head = heads.get((topic, position["partition"]))
+        newest = heads.get((topic, position["partition"]))
         row = found.setdefault(topic, {"reader": reader, "topic": topic, "lag": 0, "processed_at": None})
-        if head is not None:
-            row["lag"] = max(row["lag"], head["sequence"] - (position["sequence"] or 0))
+        if newest is not None:
+            row["lag"] = max(row["lag"], newest["sequence"] - (position["sequence"] or 0))
         row["processed_at"] = max(filter(None, (row["processed_at"], position["processed_at"])), default=None)
     return sorted(found.values(), key=lambda row: str(row["topic"]))
 
