@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser
 
+from tests.browser.accessibility import faults_of
 from tests.browser.conftest import DESKTOP, PHONE, Stage, screenshots
 
 SIZES = {"desktop": DESKTOP, "phone": PHONE}
@@ -52,12 +52,6 @@ def pages(stage: Stage) -> list[tuple[str | None, str, str]]:
         ("operator", "all-messages", "/operator/messages"),
         ("everything", "everything", "/account"),
     ]
-
-
-async def faults_of(page: Page) -> list[str]:
-    """What axe finds wrong with a page."""
-    found = await Axe().run(page)
-    return [f"{each['id']}: {each['nodes'][0]['html'][:160]}" for each in found.response["violations"]]
 
 
 @pytest.mark.parametrize(("size", "scheme"), [("phone", "light"), ("desktop", "dark")])
