@@ -6,9 +6,9 @@ import unicodedata
 QUOTE_LENGTH = 320
 """Characters of a statement shown in a mail; the whole statement stands in the console."""
 
-HIGH_FIT = 0.7
-MEDIUM_FIT = 0.5
-"""Scores (0…1) from which a pair is called a very good or a good fit; below it is a possible one."""
+HIGH_FIT = 0.8
+MEDIUM_FIT = 0.7
+"""Scores (0…1) from which a pair is called a very good or a good fit. Matching starts at 0.6: a possible fit."""
 
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 

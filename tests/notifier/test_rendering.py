@@ -99,6 +99,11 @@ def test_a_quote_says_whose_need_and_whose_offer_it_is() -> None:
     ]
 
 
+def test_a_name_that_ends_in_a_full_stop_ends_the_sentence() -> None:
+    text = render(all_pages("pl")["visit_requested"], reader("pl")).text
+    assert "Szegedi Lézer Kft. Wizyta" in text
+
+
 def test_a_suggestion_without_quotes_gives_its_reason() -> None:
     bare = views.SuggestionFacts(facts().suggestion_id, OURS, facts().partner, 0.4, "Both work on hydrogen.", ())
     shown = views.suggested(reader("fr"), bare, f"{BASE}/a", f"{BASE}/b")

@@ -42,6 +42,10 @@ class Texts:
     def __call__(self, key: str, **values: object) -> str:
         """Return the text of ``key`` with ``{name}`` replaced. Raises ``KeyError`` on an unknown key or value."""
         text = catalogue(self.language)[key]
+        for name, value in values.items():
+            if str(value).endswith("."):
+                # "… visits Szegedi Kft.": a name that ends in a full stop ends the sentence too.
+                text = text.replace(f"{{{name}}}.", f"{{{name}}}")
         return Markup(text).format(**values) if self.markup else text.format(**values)  # noqa: S704 - ours
 
     def has(self, key: str) -> bool:
