@@ -1,0 +1,82 @@
+"""Bulk import → all suggestions computed, beside encoding the same texts alone with the product's own encoder."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from deploy.local.process import wait_until
+from services.matching.encoder.encoder import load_encoder, read_text
+from services.matching.settings import Settings
+from tests.benchmarks.figures import Figure, at_most
+from tests.faults.field import OWED, SEED, Field
+
+UNREAD = "SELECT EXISTS (SELECT 1 FROM statement WHERE encoded_with IS NULL)"
+
+
+def lines() -> list[str]:
+    """Return all seed records in import order."""
+    names = ("platform.jsonl", "clusters.jsonl", "organisations.jsonl")
+    return [line for name in names for line in (SEED / name).read_text(encoding="utf-8").splitlines()]
+
+
+def measure(field: Field, models: Path, progress: Callable[[str], None]) -> list[Figure]:
+    """Import all seed organisations into an empty stack, wait until matched, then encode the same texts alone."""
+    records = lines()
+    progress(f"bulk: {len(records)} organisations are imported and matched")
+    started = time.perf_counter()
+    field.import_lines(records)
+    imported = time.perf_counter() - started
+    newest = field.mailbox.newest()
+
+    def matched() -> bool:
+        return not (field.sql_true("matching", UNREAD) or field.sql_true("matching", OWED))
+
+    first_mail = _first_mail_seconds(field, newest)
+    wait_until(lambda: matched() and _all_arrived(field, len(records)), 300, "all is matched", every=0.1)
+    everything = time.perf_counter() - started
+    field.wait_quiet()
+    progress("bulk: the same texts are encoded alone")
+    alone, texts = encode_alone(records, models)
+    return [
+        Figure("import", len(records) / imported, "organisations/s", note=f"{len(records)} in requests of 12"),
+        at_most("first mail after the import ended", first_mail, "s", 15, "0: it came before the import ended"),
+        Figure("import → all suggestions", everything, "s", note=f"{texts} statements"),
+        Figure("encoding alone", alone, "s", note="product's encoder, same batches and threads, idle machine"),
+        at_most("bulk beside encoding alone", everything / alone, "×", 1.5),
+    ]
+
+
+def _first_mail_seconds(field: Field, newest: int) -> float:
+    ended = time.perf_counter()
+    if newest:
+        return 0.0
+    wait_until(lambda: field.mailbox.newest() > 0, 120, "the first mail comes", every=0.05)
+    return time.perf_counter() - ended
+
+
+def _all_arrived(field: Field, count: int) -> bool:
+    return field.sql_true("matching", f"SELECT count(*) >= {count} FROM organisation")
+
+
+def encode_alone(records: list[str], models: Path) -> tuple[float, int]:
+    """Return seconds and number of statements; the models are loaded and warm before the clock starts."""
+    import torch
+
+    settings = Settings()
+    torch.set_num_threads(settings.encoder_threads)
+    encoder = load_encoder(models)
+    stated = [
+        read_text(each["text"], each["language"])
+        for record in map(json.loads, records)
+        for each in (*record["offers"], *record["needs"])
+    ]
+    for space in {space for each in stated for space in each.spaces}:
+        encoder.encode(space, ["warm up"])
+    started = time.perf_counter()
+    size = settings.statements_per_batch
+    for start in range(0, len(stated), size):
+        batch = stated[start : start + size]
+        for space in {space for each in batch for space in each.spaces}:
+            encoder.encode(space, [each.text for each in batch if space in each.spaces])
+    return time.perf_counter() - started, len(stated)
