@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -58,7 +59,18 @@ def _lags(reader: str, streams: dict[str, Any], heads: dict[tuple[str, int], dic
 
 def print_status(found: dict[str, Any], console: Console) -> None:
     """Print services and streams as tables."""
-    table = Table("service", "state", "journal", "unsent", "oldest unsent", "parked", "dead letters", "jobs", "memory")
+    table = Table(
+        "service",
+        "state",
+        "journal",
+        "unsent",
+        "oldest unsent",
+        "parked",
+        "dead letters",
+        "jobs",
+        "memory",
+        box=SIMPLE_HEAD,
+    )
     for each in found["services"]:
         if "journal" not in each:
             table.add_row(each["service"], f"[red]{'; '.join(each['faults'])}[/red]")
@@ -108,10 +120,11 @@ def trace(client: OperatorClient, organisation_id: str) -> list[dict[str, Any]]:
 
 def print_trace(entries: list[dict[str, Any]], name: str, console: Console) -> None:
     """Print a trace as a table."""
-    table = Table("time (UTC)", "service", "event", "key", "version", "trace", title=f"Events that concern {name}")
+    table = Table("time (UTC)", "service", "event", "key", "version", "trace", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.title = f"Events that concern {name}"
     for each in entries:
         short = each["type"].removeprefix("org.intercluster.")
-        cells = (each["time"][:23], each["service"], short, each["key"][-12:], each["version"])
+        cells = (each["time"][11:23], each["service"], short, each["key"][-12:], each["version"])
         table.add_row(*cells, (each["trace_id"] or "")[:8])
     console.print(table)
 

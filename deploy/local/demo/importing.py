@@ -14,6 +14,8 @@ from deploy.local.process import StartError
 SEED = Path(__file__).resolve().parent.parent / "seed"
 ROWS_PER_REQUEST = 60
 FIRST_MAIL_WITHIN_SECONDS = 240.0
+QUIET_SECONDS = 4.0
+PATIENCE_SECONDS = 20.0
 
 
 def platform(scene: Scene, progress: Progress) -> str:
@@ -50,19 +52,23 @@ def organisations(scene: Scene, progress: Progress) -> str:
 
 
 def first_mails(scene: Scene, progress: Progress) -> str:
-    """Wait for suggestion mails until there is a pair of which both sides were mailed and which can go on."""
+    """Wait for the mails, and choose the best pair of which both sides were mailed and which can go on."""
     after = 0
-    deadline = time.monotonic() + FIRST_MAIL_WITHIN_SECONDS
+    began = latest = time.monotonic()
     bar = progress.add_task("mails", total=None)
-    while time.monotonic() < deadline:
-        arrived = scene.mailbox.messages(after=after, wait=2)
+    while time.monotonic() - began < FIRST_MAIL_WITHIN_SECONDS:
+        arrived = scene.mailbox.messages(after=after, wait=1)
         after = max((each["number"] for each in arrived), default=after)
         scene.mailed.read(arrived)
         fresh = [each for each in arrived if each["number"] > scene.first_mail_number]
-        if scene.first_email_seconds is None and any("/answer/" in url for each in fresh for url in each["links"]):
-            scene.first_email_seconds = max(0.0, time.monotonic() - scene.imported_at)
+        if any("/answer/" in url for each in fresh for url in each["links"]):
+            latest = time.monotonic()
+            if scene.first_email_seconds is None:
+                scene.first_email_seconds = max(0.0, latest - scene.imported_at)
         progress.update(bar, description=f"{after} mails, {scene.mailed.suggestions} suggestions in them")
-        if _choose(scene):
+        # The best pairs come when everything was read: go on once the mails are quiet, but do not wait for ever.
+        quiet = time.monotonic() - latest > QUIET_SECONDS or time.monotonic() - began > PATIENCE_SECONDS
+        if quiet and _choose(scene):
             progress.remove_task(bar)
             first = scene.first_email_seconds
             when = "mailed in an earlier run" if first is None else f"the first {first:.1f} s after the import ended"
@@ -72,8 +78,9 @@ def first_mails(scene: Scene, progress: Progress) -> str:
 
 
 def _choose(scene: Scene) -> bool:
-    """Choose the first pair that nobody has answered, of two SMEs whose clusters have hubs."""
+    """Choose the pair with the best score that nobody has answered, of two SMEs whose clusters have hubs."""
     assert scene.operator is not None, "the operator signs in first"
+    open_ones = []
     for pair in scene.mailed.pairs():
         if any(scene.organisation(side.organisation_id)["kind"] != "sme" for side in pair.sides):
             continue
@@ -81,9 +88,10 @@ def _choose(scene: Scene) -> bool:
             continue
         found = scene.operator.call("matching", "GET", f"/suggestions/{pair.suggestion_id}")
         if found["state"] == "proposed" and not found["first_answer"] and not found["second_answer"]:
-            scene.pair, scene.suggestion = pair, found
-            return True
-    return False
+            open_ones.append((found["score"], found["suggestion_id"], pair, found))
+    if open_ones:
+        _, _, scene.pair, scene.suggestion = max(open_ones, key=lambda each: each[:2])
+    return bool(open_ones)
 
 
 def _send(scene: Scene, person: Any, lines: list[str], name: str) -> dict[str, Any]:

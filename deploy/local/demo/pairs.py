@@ -41,9 +41,11 @@ class Mailed:
                     self._sides.setdefault(link.suggestion_id, {}).setdefault(link.organisation_id, side)
 
     def pairs(self) -> Iterator[Pair]:
-        """Yield complete pairs; first those whose sides read different languages: they show more."""
-        complete = [Pair(key, tuple(sides.values())) for key, sides in self._sides.items() if len(sides) == 2]  # type: ignore[arg-type]
-        yield from sorted(complete, key=lambda pair: pair.sides[0].language == pair.sides[1].language)
+        """Yield the suggestions whose both sides were mailed."""
+        for key, sides in self._sides.items():
+            if len(sides) == 2:
+                first, second = sides.values()
+                yield Pair(key, (first, second))
 
     @property
     def suggestions(self) -> int:
