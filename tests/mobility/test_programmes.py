@@ -92,22 +92,20 @@ async def test_a_budget_can_not_be_lowered_below_what_is_reserved(town: Town) ->
     assert books["balanced"]
 
 
-@pytest.mark.parametrize(
-    "terms",
-    [
+async def test_kind_currency_and_funder_stay(town: Town, subtests: pytest.Subtests) -> None:
+    cases = [
         {"kind": "innovation"},
         {"budget": {"amount": "1000.00", "currency": "GBP"}},
         {"funder_id": "0190b0f0-0000-7000-8000-000000000000"},
-    ],
-)
-async def test_kind_currency_and_funder_stay(town: Town, terms: dict[str, Any]) -> None:
-    answer = await change(town, await town.programme(), **terms)
-    assert (answer.status_code, answer.json()["rule"]) == (422, "fixed-from-the-start")
+    ]
+    for terms in cases:
+        with subtests.test(repr(terms)[:60]):
+            answer = await change(town, await town.programme(), **terms)
+            assert (answer.status_code, answer.json()["rule"]) == (422, "fixed-from-the-start")
 
 
-@pytest.mark.parametrize(
-    "terms",
-    [
+async def test_impossible_terms_are_a_clear_error(town: Town, subtests: pytest.Subtests) -> None:
+    cases = [
         {"budget": {"amount": "-1.00", "currency": "EUR"}},
         {"budget": {"amount": "0.001", "currency": "EUR"}},
         {"budget": {"amount": "1e400", "currency": "EUR"}},
@@ -120,18 +118,20 @@ async def test_kind_currency_and_funder_stay(town: Town, terms: dict[str, Any]) 
         {"name": "two\nlines"},
         {"name": ""},
         {"surprise": True},
-    ],
-)
-async def test_impossible_terms_are_a_clear_error(town: Town, terms: dict[str, Any]) -> None:
-    answer = await town.post("clerk", "/programmes", town.programme_body(**terms))
-    assert (answer.status_code, answer.json()["rule"]) == (422, "invalid-request")
-    assert answer.json()["errors"]
+    ]
+    for terms in cases:
+        with subtests.test(repr(terms)[:60]):
+            answer = await town.post("clerk", "/programmes", town.programme_body(**terms))
+            assert (answer.status_code, answer.json()["rule"]) == (422, "invalid-request")
+            assert answer.json()["errors"]
 
 
-@pytest.mark.parametrize("who", ["foreign_clerk", "visitor", "operator", "auditor", "stranger"])
-async def test_only_the_funders_clerks_write_its_programmes(town: Town, who: str) -> None:
-    assert (await town.post(who, "/programmes", town.programme_body())).status_code == 403
-    assert (await change(town, await town.programme(), who)).status_code == 403
+async def test_only_the_funders_clerks_write_its_programmes(town: Town, subtests: pytest.Subtests) -> None:
+    cases = ["foreign_clerk", "visitor", "operator", "auditor", "stranger"]
+    for who in cases:
+        with subtests.test(repr(who)[:60]):
+            assert (await town.post(who, "/programmes", town.programme_body())).status_code == 403
+            assert (await change(town, await town.programme(), who)).status_code == 403
 
 
 async def test_a_funder_that_nobody_knows_can_not_fund(town: Town) -> None:
@@ -142,14 +142,20 @@ async def test_a_funder_that_nobody_knows_can_not_fund(town: Town) -> None:
     assert (answer.status_code, answer.json()["rule"]) == (422, "known-organisation")
 
 
-@pytest.mark.parametrize(
-    ("who", "status"),
-    [("clerk", 200), ("auditor", 200), ("operator", 200), ("visitor", 403), ("foreign_clerk", 403), ("stranger", 403)],
-)
-async def test_the_books_are_open_to_the_funders_clerks_and_auditors(town: Town, who: str, status: int) -> None:
+async def test_the_books_are_open_to_the_funders_clerks_and_auditors(town: Town, subtests: pytest.Subtests) -> None:
+    cases = [
+        ("clerk", 200),
+        ("auditor", 200),
+        ("operator", 200),
+        ("visitor", 403),
+        ("foreign_clerk", 403),
+        ("stranger", 403),
+    ]
     path = f"/programmes/{(await town.programme())['programme_id']}/ledger"
-    assert (await town.get(who, path)).status_code == status
-    assert (await town.get(who, f"{path}.csv")).status_code == status
+    for who, status in cases:
+        with subtests.test(repr((who, status))[:60]):
+            assert (await town.get(who, path)).status_code == status
+            assert (await town.get(who, f"{path}.csv")).status_code == status
 
 
 async def test_the_ledger_comes_in_pages_with_the_balances_of_the_whole(town: Town) -> None:

@@ -202,9 +202,8 @@ async def test_a_withdrawn_host_hosts_no_more(town: Town) -> None:
     assert await refusal(town, "visitor", "/visits", town.visit_body()) == (422, "active-organisations")
 
 
-@pytest.mark.parametrize(
-    ("changes", "rule"),
-    [
+async def test_bad_input_is_a_clear_error(town: Town, subtests: pytest.Subtests) -> None:
+    cases = [
         ({"host_id": str(new_id())}, "known-organisation"),
         ({"connection_id": str(new_id())}, "known-connection"),
         ({"visitor_person_id": str(new_id())}, "visitor-is-known"),
@@ -217,17 +216,22 @@ async def test_a_withdrawn_host_hosts_no_more(town: Town) -> None:
         ({"host_id": "\u0000"}, "invalid-request"),
         ({"surprise": 1}, "invalid-request"),
         ({"starts_on": "2020-03-02", "ends_on": "2020-03-06"}, "entered-in-time"),
-    ],
-)
-async def test_bad_input_is_a_clear_error(town: Town, changes: dict[str, Any], rule: str) -> None:
-    assert await refusal(town, "visitor", "/visits", town.visit_body() | changes) == (422, rule)
+    ]
+    for changes, rule in cases:
+        with subtests.test(repr((changes, rule))[:60]):
+            assert await refusal(town, "visitor", "/visits", town.visit_body() | changes) == (422, rule)
 
 
-@pytest.mark.parametrize("text", ["a\u0000b", "a\u001bb", "\ud800", "", "   ", "x" * 20_001])
-async def test_a_text_that_can_not_be_stored_is_a_clear_error(town: Town, text: str) -> None:
+async def test_a_text_that_can_not_be_stored_is_a_clear_error(town: Town, subtests: pytest.Subtests) -> None:
+    cases = ["a\u0000b", "a\u001bb", "\ud800", "", "   ", "x" * 20_001]
     visit = await town.approved_visit()
-    body = {"text": text, "evidence": [{"kind": "ticket", "reference": "1"}]}
-    assert await refusal(town, "visitor", f"/visits/{visit['visit_id']}/report", body) == (422, "invalid-request")
+    for text in cases:
+        with subtests.test(repr(text)[:60]):
+            body = {"text": text, "evidence": [{"kind": "ticket", "reference": "1"}]}
+            assert await refusal(town, "visitor", f"/visits/{visit['visit_id']}/report", body) == (
+                422,
+                "invalid-request",
+            )
 
 
 async def test_html_and_formulas_are_kept_as_the_text_they_are(town: Town) -> None:

@@ -1,5 +1,6 @@
 """Vouchers over HTTP: rules, two people, codes, expiry, and what happens when the visit is called off."""
 
+import itertools
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -212,25 +213,28 @@ async def test_a_provider_invoices_with_the_code_and_not_without(town: Town) -> 
     assert (await town.done("provider", f"{path}/invoice", INVOICE | {"code": code}))["state"] == "invoiced"
 
 
-@pytest.mark.parametrize("step", ["issue", "refuse", "approve", "pay"])
-@pytest.mark.parametrize("who", ["visitor", "auditor", "operator"])
-async def test_only_the_funders_clerks_decide(town: Town, who: str, step: str) -> None:
+async def test_only_the_funders_clerks_decide(town: Town, subtests: pytest.Subtests) -> None:
     programme = await town.innovation_programme()
     voucher = await town.innovation_voucher(programme["programme_id"])
-    body = {"refuse": {"reason": "No."}, "pay": {"bank_reference": "S-1"}}.get(step)
-    assert await refusal(town, who, f"/vouchers/{voucher['voucher_id']}/{step}", body) == (403, "not-allowed")
+    bodies = {"issue": None, "refuse": {"reason": "No."}, "approve": None, "pay": {"bank_reference": "S-1"}}
+    for who, (step, body) in itertools.product(("visitor", "auditor", "operator"), bodies.items()):
+        with subtests.test(f"{who} {step}"):
+            path = f"/vouchers/{voucher['voucher_id']}/{step}"
+            assert await refusal(town, who, path, body) == (403, "not-allowed")
 
 
-@pytest.mark.parametrize("who", ["foreign_clerk", "stranger", "host"])
-async def test_a_foreign_voucher_does_not_exist(town: Town, who: str) -> None:
+async def test_a_foreign_voucher_does_not_exist(town: Town, subtests: pytest.Subtests) -> None:
     programme = await town.innovation_programme()
     voucher = await town.innovation_voucher(programme["programme_id"])
     path = f"/vouchers/{voucher['voucher_id']}"
-    assert (await town.get(who, path)).status_code == 404
-    assert (await town.get(who, "/vouchers")).json()["items"] == []
-    bodies = {"refuse": {"reason": "No."}, "pay": {"bank_reference": "S-1"}, "invoice": INVOICE}
-    for step in ("issue", "refuse", "cancel", "code", "invoice", "approve", "pay"):
-        assert (await town.post(who, f"{path}/{step}", bodies.get(step))).status_code == 404, step
+    cases = ["foreign_clerk", "stranger", "host"]
+    for who in cases:
+        with subtests.test(repr(who)[:60]):
+            assert (await town.get(who, path)).status_code == 404
+            assert (await town.get(who, "/vouchers")).json()["items"] == []
+            bodies = {"refuse": {"reason": "No."}, "pay": {"bank_reference": "S-1"}, "invoice": INVOICE}
+            for step in ("issue", "refuse", "cancel", "code", "invoice", "approve", "pay"):
+                assert (await town.post(who, f"{path}/{step}", bodies.get(step))).status_code == 404, step
 
 
 async def test_nobody_applies_for_another_organisation(town: Town) -> None:
@@ -257,9 +261,8 @@ async def test_a_host_can_not_claim_the_visitors_lump_sum(town: Town) -> None:
     assert (await refusal(town, "host", "/vouchers", body))[0] == 422
 
 
-@pytest.mark.parametrize(
-    ("amount", "rule"),
-    [
+async def test_an_impossible_amount_is_a_clear_error(town: Town, subtests: pytest.Subtests) -> None:
+    cases = [
         ("-5.00", "invalid-request"),
         ("0", "invalid-request"),
         ("0.001", "invalid-request"),
@@ -271,24 +274,26 @@ async def test_a_host_can_not_claim_the_visitors_lump_sum(town: Town) -> None:
         ({"amount": "-5.00", "currency": "EUR"}, "positive-cents"),
         ({"amount": "5.00", "currency": "euro"}, "invalid-request"),
         ("0.01", "worth-something"),
-    ],
-)
-async def test_an_impossible_amount_is_a_clear_error(town: Town, amount: Any, rule: str) -> None:
+    ]
     programme = await town.innovation_programme()
-    body = {
-        "programme_id": programme["programme_id"],
-        "beneficiary_id": str(town.visitor),
-        "provider_id": str(town.provider),
-        "amount": amount,
-    }
-    assert await refusal(town, "visitor", "/vouchers", body) == (422, rule)
+    for amount, rule in cases:
+        with subtests.test(repr((amount, rule))[:60]):
+            body = {
+                "programme_id": programme["programme_id"],
+                "beneficiary_id": str(town.visitor),
+                "provider_id": str(town.provider),
+                "amount": amount,
+            }
+            assert await refusal(town, "visitor", "/vouchers", body) == (422, rule)
 
 
-@pytest.mark.parametrize("number", ["R-1\r\nBcc: x@example.org", "R\u0000", "", "x" * 201])
-async def test_an_invoice_number_is_one_plain_line(town: Town, number: str) -> None:
+async def test_an_invoice_number_is_one_plain_line(town: Town, subtests: pytest.Subtests) -> None:
+    cases = ["R-1\r\nBcc: x@example.org", "R\u0000", "", "x" * 201]
     path, _ = await issued(town)
-    body = INVOICE | {"number": number}
-    assert await refusal(town, "visitor", f"{path}/invoice", body) == (422, "invalid-request")
+    for number in cases:
+        with subtests.test(repr(number)[:60]):
+            body = INVOICE | {"number": number}
+            assert await refusal(town, "visitor", f"{path}/invoice", body) == (422, "invalid-request")
 
 
 async def test_every_step_is_audited_with_its_actor(town: Town) -> None:
