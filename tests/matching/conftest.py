@@ -36,7 +36,7 @@ NAMESPACE = UUID("6f1f0a8e-2f3c-4a59-9d8b-000000000000")
 
 
 class WordModel:
-    """Stands in for a sentence model: a text is the sum of its words' random directions, so common words mean likeness."""
+    """Stands in for a sentence model: a text is the sum of its words' random directions."""
 
     dimensions = 384
 
@@ -139,7 +139,9 @@ class Matching:
         async with self.context.database.session() as session:
             names = {row.id: row.name for row in await session.execute(sa.text("SELECT id, name FROM organisation"))}
             rows = (await session.scalars(sa.select(Suggestion))).all()
-        return {frozenset((names[row.first_id], names[row.second_id])): row for row in rows if state in (None, row.state)}
+        return {
+            frozenset((names[row.first_id], names[row.second_id])): row for row in rows if state in (None, row.state)
+        }
 
     async def pairs(self, state: str | None = "proposed") -> set[frozenset[str]]:
         """Return who is suggested to whom, by name."""

@@ -1,0 +1,104 @@
+"""Scores: symmetric, between 0 and 1, made of parts that add up, and the better the more the two have in common."""
+
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.matching.parties import Party, may_meet, pair_of
+from services.matching.scoring import Meeting, score_all, score_pair, sector_closeness
+from shared.contracts.profiles import OrganisationKind
+
+SME = OrganisationKind.SME
+codes = st.lists(st.sampled_from(["28.99", "28.22", "10.51", "62.10"]), max_size=3).map(tuple)
+words = st.lists(st.sampled_from(["en", "de", "fr"]), max_size=3).map(tuple)
+
+
+def party(number: int, country: str = "DE", **more: object) -> Party:
+    """Return an SME with a small id."""
+    return Party(UUID(int=number), more.pop("kind", SME), f"Firm {number}", country, **more)  # type: ignore[arg-type]
+
+
+def meeting(needing: Party, offering: Party, similarity: float, number: int = 1) -> Meeting:
+    """Return a meeting of two statements whose ids follow from ``number``."""
+    need, offer = UUID(int=1000 + number), UUID(int=2000 + number)
+    return Meeting(similarity, need, needing.id, offer, offering.id)
+
+
+@st.composite
+def meetings(draw: st.DrawFn, one: Party, other: Party) -> list[Meeting]:
+    """Draw some statements that met, in both directions."""
+    drawn = draw(st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=1, max_size=6))
+    return [
+        meeting(*((one, other) if forth else (other, one)), round(value, 4), number)
+        for number, (forth, value) in enumerate(drawn)
+    ]
+
+
+@given(st.data(), codes, codes, words, words)
+def test_a_score_is_symmetric_bounded_and_the_sum_of_its_parts(
+    data: st.DataObject,
+    mine: tuple[str, ...],
+    theirs: tuple[str, ...],
+    my_words: tuple[str, ...],
+    their_words: tuple[str, ...],
+) -> None:
+    one = party(1, sectors=mine, languages=my_words, tags=my_words)
+    other = party(2, "FR", sectors=theirs, languages=their_words, tags=their_words)
+    met = data.draw(meetings(one, other))
+    scored = score_pair(one, other, met)
+    assert scored == score_pair(other, one, list(reversed(met)))
+    assert scored.features == score_pair(other, one, met).features
+    assert 0 <= scored.score <= 1.0001
+    assert abs(sum(scored.features.values()) - scored.score) < 1e-9
+    assert scored.score >= max(each.similarity for each in met) - 1e-9
+
+
+@given(st.floats(0, 0.99), st.floats(0, 1))
+def test_gaining_both_ways_is_better_than_one_way(best: float, second: float) -> None:
+    one, other = party(1), party(2, "FR")
+    single = score_pair(one, other, [meeting(one, other, best)])
+    both = score_pair(one, other, [meeting(one, other, best), meeting(other, one, min(best, second), 2)])
+    assert both.score >= single.score
+    assert len(both.meetings) == 2
+
+
+def test_what_two_have_in_common_only_fills_the_room_that_statements_leave() -> None:
+    plain = score_pair(party(1), party(2, "FR"), [meeting(party(1), party(2), 0.6)])
+    alike = {"sectors": ("28.99",), "languages": ("en",), "tags": ("low-carbon",)}
+    close = score_pair(party(1, **alike), party(2, "FR", **alike), [meeting(party(1), party(2), 0.6)])
+    assert plain.score == 0.6
+    assert 0.6 < close.score < 0.7
+    assert set(close.features) == {"statements", "sectors", "languages", "tags"}
+
+
+def test_sectors_are_close_by_class_or_by_division() -> None:
+    assert sector_closeness(["28.99"], ["28.99", "10.51"]) == 1
+    assert sector_closeness(["28.99"], ["28.22"]) == 0.5
+    assert sector_closeness(["28.99"], ["10.51"]) == 0
+    assert sector_closeness([], []) == 0
+
+
+def test_some_may_not_meet() -> None:
+    sme = party(1)
+    assert may_meet(sme, party(2, "FR"))
+    assert not may_meet(sme, party(2, "DE"))
+    assert not may_meet(sme, party(2, "FR", kind=OrganisationKind.PUBLIC_AUTHORITY))
+    assert not may_meet(sme, party(2, "FR", clusters=(sme.id,)))
+    assert not may_meet(party(1, undertaking_group="G"), party(2, "FR", undertaking_group="G"))
+    assert may_meet(party(1, undertaking_group=""), party(2, "FR", undertaking_group=""))
+
+
+@given(st.permutations(range(6)), st.floats(0.3, 0.9))
+def test_pairs_below_the_quality_floor_are_left_out_and_order_does_not_matter(order: list[int], floor: float) -> None:
+    parties = {each.id: each for each in (party(1), party(2, "FR"), party(3, "PL"))}
+    one, two, three = parties.values()
+    all_met = [
+        meeting(one, two, 0.9, 1), meeting(two, one, 0.5, 2), meeting(one, three, 0.7, 3),
+        meeting(three, one, 0.2, 4), meeting(two, three, 0.4, 5), meeting(three, two, 0.35, 6),
+    ]  # fmt: skip
+    scored = score_all(parties, [all_met[each] for each in order], floor)
+    assert scored == score_all(parties, all_met, floor)
+    assert all(each.score >= floor for each in scored)
+    assert [each.score for each in scored] == sorted((each.score for each in scored), reverse=True)
+    assert scored[0].pair == pair_of(one.id, two.id)

@@ -1,0 +1,100 @@
+"""Candidate search: exact, symmetric in roles, filters without loss, independent of company."""
+
+from uuid import UUID
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.matching.encoder.encoder import Space, calibrations, spaces_of
+from services.matching.parties import Party, StatementFact
+from services.matching.search import Indexed, StatementIndex
+from shared.contracts.profiles import OrganisationKind, StatementRole
+
+COUNTRIES = ("DE", "FR", "PL")
+
+
+def entry(number: int, role: StatementRole, country: str, language: str, vector: np.ndarray) -> Indexed:
+    """Return a statement whose organisation has the same number."""
+    fact = StatementFact(UUID(int=number), UUID(int=number), role, language, f"statement {number}")
+    unit = (vector / np.linalg.norm(vector)).astype(np.float16)
+    return Indexed(fact, country, dict.fromkeys(spaces_of(language), unit))
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> list[Indexed]:
+    """Draw statements near a few directions, so that some meet and some don't."""
+    chance = np.random.default_rng(draw(st.integers(0, 10_000)))
+    directions = chance.normal(size=(4, 384))
+    return [
+        entry(
+            number,
+            draw(st.sampled_from(StatementRole)),
+            draw(st.sampled_from(COUNTRIES)),
+            draw(st.sampled_from(("en", "de"))),
+            directions[draw(st.integers(0, 3))] + chance.normal(0, draw(st.sampled_from((0.3, 1.5))), 384),
+        )
+        for number in range(1, draw(st.integers(2, 25)))
+    ]
+
+
+def parties(entries: list[Indexed]) -> dict[UUID, Party]:
+    """Return the organisations of these statements."""
+    return {
+        each.statement.organisation_id: Party(
+            each.statement.organisation_id, OrganisationKind.SME, "Firm", each.country
+        )
+        for each in entries
+    }
+
+
+@settings(max_examples=60, deadline=None)
+@given(worlds(), st.randoms(use_true_random=False))
+def test_search_finds_what_comparing_every_pair_finds(entries, chance) -> None:
+    index = StatementIndex(entries, calibrations())
+    chance.shuffle(entries)
+    found = index.meetings(parties(entries), 0.5)
+    assert found == StatementIndex(entries, calibrations()).meetings(parties(entries), 0.5)
+    rows = {each.statement.id: row for row, each in enumerate(index.entries)}
+    expected = set()
+    for need in index.entries:
+        for offer in index.entries:
+            roles = (need.statement.role, offer.statement.role)
+            abroad = roles == (StatementRole.NEED, StatementRole.OFFER) and need.country != offer.country
+            if abroad and index.similarity(rows[need.statement.id], rows[offer.statement.id]) >= 0.5:
+                expected.add((need.statement.id, offer.statement.id))
+    assert {(each.need_id, each.offer_id) for each in found} == expected
+
+
+@settings(max_examples=40, deadline=None)
+@given(worlds(), st.sampled_from(COUNTRIES), st.sampled_from(StatementRole))
+def test_filters_lose_nothing(entries, country, role) -> None:
+    index = StatementIndex(entries, calibrations())
+    query = dict(entries[0].vectors)
+    everything = index.search(query, 100)
+    filtered = index.search(query, 100, role, country)
+    assert filtered == [each for each in everything if each.country == country and each.statement.role == role]
+    assert everything[0].similarity == max(each.similarity for each in everything)
+
+
+def test_a_similarity_is_the_same_in_whatever_company() -> None:
+    chance = np.random.default_rng(1)
+    entries = [
+        entry(
+            number,
+            StatementRole.NEED if number % 2 else StatementRole.OFFER,
+            COUNTRIES[number % 3],
+            "de",
+            chance.normal(size=384),
+        )
+        for number in range(1, 200)
+    ]
+    alone = StatementIndex(entries[:2], calibrations())
+    among = StatementIndex(entries, calibrations())
+    assert alone.similarity(0, 1) == among.similarity(0, 1)
+
+
+def test_an_empty_index_finds_nothing() -> None:
+    index = StatementIndex([], calibrations())
+    assert index.meetings({}, 0.5) == []
+    assert index.search({Space.MULTILINGUAL: np.ones(384, np.float16)}, 5) == []
