@@ -10,10 +10,12 @@ Killed before 2, the mail is simply sent later. Killed between 2 and 4 nobody kn
 the next attempt finds the marker, sends again under the same Message-ID and marks the delivery ``ambiguous``.
 """
 
+import asyncio
 from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifier import audience, deliveries, outcomes, pages
@@ -35,6 +37,10 @@ from shared.database import Database
 log = structlog.get_logger()
 
 SENDING = "sending"
+
+RECORDING_PAUSES = (0.2, 0.4, 0.8, 1.6, 3.2)
+"""Seconds between attempts to write down an outcome while our database is away, together less than a job's lease: as
+long as this process lives it knows what the server has said, and need not send a double."""
 
 
 class BusyError(Exception):
@@ -118,7 +124,7 @@ class Post:
             submission = await self.server.prepare(self.sender.address, outgoing.recipient)
         except UnreachableError as error:
             number = await self._begin(delivery_id)
-            await self._end(delivery_id, number, Outcome.DEFERRED, None, str(error))
+            await self._record(delivery_id, number, Outcome.DEFERRED, None, str(error))
             return
         except RefusedError as error:
             number = await self._begin(delivery_id)
@@ -126,7 +132,7 @@ class Post:
                 await self._suppress(outgoing.recipient)
             # A refused *sender* is a fault of our set-up, not of this recipient: it is tried again.
             outcome = outcomes.of_reply(error.reply.code) if error.recipient else Outcome.DEFERRED
-            await self._end(delivery_id, number, outcome, error.reply.code, error.reply.text)
+            await self._record(delivery_id, number, outcome, error.reply.code, error.reply.text)
             return
         async with submission:
             number = await self._begin(delivery_id, outgoing.told)
@@ -137,7 +143,7 @@ class Post:
                 outcome, code, text = outcomes.of_reply(error.reply.code), error.reply.code, error.reply.text
             except BrokenOffError as error:
                 outcome, code, text = Outcome.UNKNOWN, 0, str(error)
-        await self._end(delivery_id, number, outcome, code or None, text)
+        await self._record(delivery_id, number, outcome, code or None, text)
 
     async def _begin(self, delivery_id: UUID, told: tuple[str, ...] | None = None) -> int:
         """Commit that an attempt begins; with ``told`` that from now on the server may have a mail telling these."""
@@ -156,6 +162,16 @@ class Post:
             )
             await rows.begin_attempt(session, attempt)
             return delivery.attempts
+
+    async def _record(self, delivery_id: UUID, number: int, outcome: Outcome, code: int | None, text: str) -> None:
+        for pause in RECORDING_PAUSES:
+            try:
+                await self._end(delivery_id, number, outcome, code, text)
+                return
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("the outcome will be written down again", fault=type(error).__name__, outcome=outcome)
+                await asyncio.sleep(pause)
+        await self._end(delivery_id, number, outcome, code, text)
 
     async def _end(self, delivery_id: UUID, number: int, outcome: Outcome, code: int | None, text: str) -> None:
         async with self.database.transaction() as session:

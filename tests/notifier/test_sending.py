@@ -12,10 +12,12 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from deploy.local.process import Process, free_port, wait_until
 from services.notifier import outcomes
 from services.notifier.models import Attempt, Person
+from services.notifier.repository import deliveries as rows
 from services.notifier.repository import people
 from services.notifier.sending import BusyError, Post
 from shared.contracts import Version
@@ -118,6 +120,26 @@ async def test_a_sender_killed_between_the_servers_yes_and_the_commit_leaves_an_
     assert [(each.state, each.ambiguous) for each in await notifier.deliveries()] == [("sent", True)]
     assert await _trail(notifier) == [("unknown", None), ("sent", 250)]
     assert await _published(notifier) == ["queued", "ambiguous"]
+
+
+async def test_a_database_that_is_away_for_a_moment_after_the_servers_yes_makes_no_double(
+    notifier: Notifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, delivery_id = await _queued(notifier)
+    original, failures = rows.end_attempt, []
+
+    async def away_twice(*arguments: Any) -> None:
+        if len(failures) < 2:
+            failures.append(1)
+            raise OperationalError("UPDATE attempt", {}, ConnectionResetError())
+        await original(*arguments)
+
+    monkeypatch.setattr(rows, "end_attempt", away_twice)
+    await notifier.post.send(delivery_id)
+    await notifier.post.send(delivery_id)
+
+    assert len(notifier.server.mails) == 1
+    assert [(each.state, each.ambiguous) for each in await notifier.deliveries()] == [("sent", False)]
 
 
 async def test_a_sender_killed_before_data_leaves_nothing_ambiguous(

@@ -122,7 +122,11 @@ async def list_deliveries(
     if organisation_id:
         query = query.where(col(Delivery.organisation_id) == organisation_id)
     if states:
-        query = query.where(col(Delivery.state).in_(states))
+        shown = sa.case(
+            (sa.and_(col(Delivery.state) == "sent", col(Delivery.ambiguous).is_(True)), "ambiguous"),
+            else_=col(Delivery.state),
+        )
+        query = query.where(shown.in_(states))
     if before:
         query = query.where(col(Delivery.delivery_id) < before)
     return list(await session.scalars(query))
