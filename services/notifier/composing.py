@@ -104,6 +104,7 @@ async def _digest(session: AsyncSession, person: Person, notices: list[Notice], 
     sides = {side for each in stored.values() for side in (each.first_id, each.second_id)}
     named = await projections.organisations(session, sides)
     choice = await people.preference(session, person.person_id)
+    acts_for = await people.organisations_of(session, person.person_id)
     digest = Digest([], [], [])
     ready: list[Notice] = []
     unnoticed: list[Notice] = []
@@ -113,6 +114,9 @@ async def _digest(session: AsyncSession, person: Person, notices: list[Notice], 
             _wait_or_drop(digest, notice)
         elif not still_open(suggestion, notice.organisation_id):
             digest.moot.append(notice)
+        elif notice.organisation_id not in acts_for:
+            # She has left it. Should she come back, her card changes and the notice is due again.
+            digest.later.append((notice, now() + HELD_FOR))
         else:
             decided = suggestion_verdict(person, choice, named[notice.organisation_id], settings)
             if decided.allows:

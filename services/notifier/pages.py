@@ -48,10 +48,13 @@ async def tell(session: AsyncSession, delivery: Delivery, person: Person, links:
     if delivery.template == audience.SUGGESTION:
         return await _tell_suggestions(session, delivery, origin, person, links, settings)
     own = await projections.organisations(session, [delivery.organisation_id] if delivery.organisation_id else [])
-    reader = _reader(person, next(iter(own.values()), None))
+    organisation = own.get(delivery.organisation_id) if delivery.organisation_id else None
+    if organisation is None:
+        raise NothingToTellError("organisation erased")
+    reader = _reader(person, organisation)
     if delivery.template == audience.NOTICE:
         url = links.unsubscribe(person.person_id, SUGGESTIONS)
-        page = views.notice_page(reader, url, _source(person, next(iter(own.values()), None)))
+        page = views.notice_page(reader, url, _source(person, organisation))
         return Told(page, reader, (delivery.occasion,), url, SUGGESTIONS)
     keys = (delivery.occasion,)
     found = await occasions.occasion_of(session, origin)

@@ -1,7 +1,5 @@
 """From events to mails: who is told, once, in whatever order the topics arrive."""
 
-from datetime import timedelta
-
 import pytest
 
 from services.notifier import occasions
@@ -254,13 +252,41 @@ async def test_voucher_mails_go_to_the_funder_when_she_must_act_and_to_the_appli
     assert to_anna["Subject"] == "Bezahlt: 780,00 € für Alpha GmbH"
 
 
+async def test_a_connection_mail_that_is_queued_when_its_organisation_is_erased_is_not_sent(notifier: Notifier) -> None:
+    pair = await _two_people_and_a_suggestion(notifier)
+    await notifier.connects(pair)
+    await notifier.composes()
+    for each in (OURS, THEIRS):
+        erased = OrganisationErased(
+            version=Version(epoch=1, n=9), organisation_id=each.organisation_id, erased_at=now()
+        )
+        await notifier.hears(ORGANISATION_ERASED, erased)
+    await notifier.works()
+
+    assert notifier.server.mails == []
+    assert {each.reason for each in await notifier.deliveries()} == {"organisation erased"}
+
+
+async def test_somebody_who_has_left_an_organisation_is_told_nothing_more_for_it(notifier: Notifier) -> None:
+    anna = await notifier.person("Anna", (OURS.organisation_id, "sme_contact"))
+    await notifier.composes()
+    await notifier.proposes(suggestion(OURS.organisation_id, THEIRS.organisation_id))
+    await notifier.composes()
+    notifier.profiles.cards[anna] |= {"version": "1.2", "roles": []}
+    await notifier.hears_of(anna, n=2)
+    await notifier.knows(OURS, THEIRS)
+    await notifier.composes()
+    await notifier.make_due()
+    await notifier.works()
+
+    assert notifier.server.mails == []
+
+
 async def test_an_erased_organisation_is_named_in_no_later_mail(notifier: Notifier) -> None:
     await _two_people_and_a_suggestion(notifier)
     await notifier.hears(
         ORGANISATION_ERASED,
-        OrganisationErased(
-            version=Version(epoch=1, n=9), organisation_id=THEIRS.organisation_id, erased_at=now() + timedelta(0)
-        ),
+        OrganisationErased(version=Version(epoch=1, n=9), organisation_id=THEIRS.organisation_id, erased_at=now()),
     )
     await notifier.works()
     assert notifier.server.mails == []
