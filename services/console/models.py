@@ -58,13 +58,14 @@ class OrganisationName(Base, table=True):
     """Projection of ``profiles.organisations``: what a page needs to name an organisation."""
 
     __tablename__ = "organisation"
+    __table_args__ = (sa.Index("ix_organisation_clusters", "clusters", postgresql_using="gin"),)
 
     id: UUID = Field(primary_key=True)
     kind: str
     name: str
     country: str
     city: str | None = None
-    clusters: list[UUID] = Field(sa_column=sa.Column(ARRAY(sa.Uuid()), nullable=False, index=False))
+    clusters: list[UUID] = Field(sa_column=sa.Column(ARRAY(sa.Uuid()), nullable=False))
     status: str
     version_epoch: int
     version_n: int

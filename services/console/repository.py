@@ -139,7 +139,7 @@ async def members(session: AsyncSession, cluster_id: UUID, limit: int) -> list[O
     rows = await session.scalars(
         select(OrganisationName)
         .where(
-            sa.any_(col(OrganisationName.clusters)) == cluster_id,
+            col(OrganisationName.clusters).contains([cluster_id]),
             col(OrganisationName.status) == OrganisationStatus.ACTIVE,
         )
         .order_by(col(OrganisationName.name))
