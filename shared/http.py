@@ -47,6 +47,10 @@ __all__ = [
 
 log = structlog.get_logger()
 
+MOST_FAULTS = 50
+LONGEST_FAULT = 300
+"""Bounds of what is said about a bad request: an answer never grows with the input."""
+
 DATA_ERROR_CLASS = "22"
 """SQLSTATE class of data the database can't take (for example a NUL byte in text)."""
 
@@ -133,13 +137,23 @@ async def _on_problem(_request: Request, error: Exception) -> JSONResponse:
 
 async def _on_http_exception(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == 413:
+        return problem_response(Problem(413, "too-large", "The request is too large."))
     return problem_response(Problem(error.status_code, f"http-{error.status_code}", str(error.detail)))
 
 
 async def _on_invalid_request(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    faults = [{"field": ".".join(map(str, each["loc"])), "message": each["msg"]} for each in error.errors()]
+    faults = [
+        {"field": _shown(".".join(map(str, each["loc"]))), "message": _shown(each["msg"])}
+        for each in error.errors()[:MOST_FAULTS]
+    ]
     return problem_response(unprocessable("invalid-request", "Some fields are not as they must be.", errors=faults))
+
+
+def _shown(text: str) -> str:
+    """Return the beginning of a text that may quote the input, fit for a response."""
+    return text[:LONGEST_FAULT].encode("utf-8", "backslashreplace").decode()
 
 
 async def _on_database_error(request: Request, error: Exception) -> JSONResponse:

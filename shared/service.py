@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -55,6 +55,8 @@ class Service:
     start: Sequence[Hook] = ()
     stop: Sequence[Hook] = ()
     customise: Callable[[FastAPI], None] | None = None
+    body_limits: Mapping[str, int] = field(default_factory=dict)
+    """Bytes of a body by path, where more is allowed than usual."""
 
     def context(self, settings: ServiceSettings | None = None) -> Context:
         """Make the context from settings; without a key file a throw-away key is used (tests)."""
@@ -81,7 +83,7 @@ class Service:
         app.state.context = context
         app.state.messaging = messaging
         install_problem_handlers(app)
-        add_middleware(app)
+        add_middleware(app, self.body_limits)
         add_health(app)
         add_documents(app, self.name, messaging.handlers)
         app.include_router(operations.router)

@@ -1,7 +1,7 @@
 """What every service serves besides its own routes: health, metrics, documentation of its API and streams."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import structlog
@@ -10,6 +10,8 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from swagger_ui_bundle import swagger_ui_path
 
 from shared.asyncapi import document
@@ -20,12 +22,35 @@ from shared.problems import Problem
 
 log = structlog.get_logger()
 
-MAX_BODY_BYTES = 60_000_000
-"""No request body may be larger; routes set lower limits of their own."""
+MAX_BODY_BYTES = 2_000_000
+"""No request body may be larger, but where a service allows it (imports)."""
 
 
-def add_middleware(app: FastAPI) -> None:
-    """Trace context, request metrics, a bound on bodies, and no exception that is not a problem document."""
+class BodyLimit:
+    """Ends a body at its limit (413), also one that does not tell its length. ``limits``: bytes by path."""
+
+    def __init__(self, app: ASGIApp, limits: Mapping[str, int]) -> None:
+        self.app = app
+        self.limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        limit = self.limits.get(scope.get("path", ""), MAX_BODY_BYTES)
+        read = 0
+
+        async def bounded() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > limit:
+                raise HTTPException(413)
+            return message
+
+        await self.app(scope, bounded, send)
+
+
+def add_middleware(app: FastAPI, body_limits: Mapping[str, int]) -> None:
+    """Trace context, request metrics, bounded bodies, and no exception that is not a problem document."""
+    app.add_middleware(BodyLimit, limits=body_limits)
 
     @app.middleware("http")
     async def around(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -33,15 +58,11 @@ def add_middleware(app: FastAPI) -> None:
         structlog.contextvars.bind_contextvars(service=app.state.context.name)
         continue_trace(request.headers.get("traceparent"))
         started = time.perf_counter()
-        length = request.headers.get("content-length", "0")
-        if length.isdigit() and int(length) > MAX_BODY_BYTES:
-            response: Response = problem_response(Problem(413, "too-large", "The request is too large."))
-        else:
-            try:
-                response = await call_next(request)
-            except Exception as error:
-                log.exception("request failed", path=request.url.path, fault=type(error).__name__)
-                response = problem_response(Problem(500, "internal-error", "This is our fault; it has been logged."))
+        try:
+            response: Response = await call_next(request)
+        except Exception as error:
+            log.exception("request failed", path=request.url.path, fault=type(error).__name__)
+            response = problem_response(Problem(500, "internal-error", "This is our fault; it has been logged."))
         route = getattr(request.scope.get("route"), "path", "none")
         REQUEST_SECONDS.labels(request.method, route, response.status_code).observe(time.perf_counter() - started)
         response.headers.setdefault("X-Content-Type-Options", "nosniff")

@@ -1,5 +1,6 @@
 """Routes of imports."""
 
+import re
 from typing import Annotated
 from uuid import UUID
 
@@ -50,7 +51,7 @@ async def import_file(
     statement 5,000 characters.
     """
     length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > MAX_FILE_BYTES:
+    if re.fullmatch("[0-9]{1,18}", length) and int(length) > MAX_FILE_BYTES:
         raise Problem(413, "file-too-large", "The file is larger than 50 MB.")
     batch_size = getattr(context.settings, "import_batch", 100)
     return await imports.import_file(
