@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -205,7 +205,13 @@ def bench(context: typer.Context) -> None:
     raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
 
 
+def interrupt(*_: object) -> NoReturn:
+    """End like Ctrl-C: everything is stopped in order."""
+    raise KeyboardInterrupt
+
+
 def main() -> None:
-    """Entry point. SIGTERM ends like Ctrl-C, in order."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    """Entry point. SIGTERM ends like Ctrl-C, which works too where the shell had switched it off (``… &``)."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
     app(prog_name="intercluster")

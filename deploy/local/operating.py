@@ -59,18 +59,7 @@ def _lags(reader: str, streams: dict[str, Any], heads: dict[tuple[str, int], dic
 
 def print_status(found: dict[str, Any], console: Console) -> None:
     """Print services and streams as tables."""
-    table = Table(
-        "service",
-        "state",
-        "journal",
-        "unsent",
-        "oldest unsent",
-        "parked",
-        "dead letters",
-        "jobs",
-        "memory",
-        box=SIMPLE_HEAD,
-    )
+    table = Table("service", "state", "journal", "unsent", "oldest", "parked", "dead", "jobs", "MB", box=SIMPLE_HEAD)
     for each in found["services"]:
         if "journal" not in each:
             table.add_row(each["service"], f"[red]{'; '.join(each['faults'])}[/red]")
@@ -81,12 +70,13 @@ def print_status(found: dict[str, Any], console: Console) -> None:
             each["service"],
             state,
             *(str(journal["rows"]), str(journal["unpublished"]), f"{journal['oldest_unpublished_seconds']:.1f} s"),
-            *(str(each["parked"]), str(each["dead_letters"])),
-            f"{jobs['waiting']} waiting, {jobs['dead']} dead",
-            f"{each['memory_bytes'] / 1e6:.0f} MB",
+            *(str(each["parked"]), str(each["dead_letters"] + jobs["dead"])),
+            *(str(jobs["waiting"]), f"{each['memory_bytes'] / 1e6:.0f}"),
         )
     console.print(table)
-    streams = Table("reader", "topic", "lag (events)", "last processed (UTC)")
+    console.print("[dim]journal: events written; unsent: not yet in Kafka, and how old the oldest of them is;")
+    console.print("[dim]parked: retried by themselves; dead: events and jobs that need a person.")
+    streams = Table("reader", "topic", "lag (events)", "last processed (UTC)", box=SIMPLE_HEAD)
     for each in found["streams"]:
         streams.add_row(each["reader"], each["topic"], str(each["lag"]), (each["processed_at"] or "never")[:19])
     console.print(streams)
