@@ -124,6 +124,11 @@ def check_version(expected: Version, current: Version) -> None:
         raise stale_version(current)
 
 
+def route_of(request: Request) -> str:
+    """Return the pattern of the route, for logs and metrics: the address itself may hold a secret (a sign-in link)."""
+    return str(getattr(request.scope.get("route"), "path", "none"))
+
+
 def problem_response(problem: Problem) -> JSONResponse:
     """Turn a problem into its response."""
     headers = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else None
@@ -161,7 +166,7 @@ async def _on_database_error(request: Request, error: Exception) -> JSONResponse
     state = str(getattr(error.orig, "sqlstate", "") or "")
     if state.startswith(DATA_ERROR_CLASS):
         return problem_response(unprocessable("invalid-data", "A value can't be stored, for example a NUL character."))
-    log.error("database error", path=request.url.path, sqlstate=state, error=type(error.orig).__name__)
+    log.error("database error", route=route_of(request), sqlstate=state, error=type(error.orig).__name__)
     if error.connection_invalidated or state.startswith(("08", "57")):
         return problem_response(Problem(503, "database-away", "The database does not answer just now; try again."))
     return problem_response(Problem(500, "internal-error", "This is our fault; it has been logged."))

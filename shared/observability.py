@@ -4,7 +4,9 @@ import logging
 import re
 import secrets
 import sys
+import traceback
 from contextvars import ContextVar
+from pathlib import Path
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
@@ -12,6 +14,9 @@ from prometheus_client import Counter, Gauge, Histogram
 from shared.settings import ServiceSettings
 
 TRACEPARENT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$")
+
+ADDRESS = re.compile(r"[^\s<>@\"']+@[^\s<>@\"']+")
+"""What looks like an e-mail address: never in a log."""
 
 _traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
@@ -46,7 +51,15 @@ def fault_of(error: BaseException) -> str:
     state = getattr(getattr(error, "orig", None), "sqlstate", None)
     if state:
         return f"{type(error).__name__} {state}"
-    return f"{type(error).__name__}: {str(error)[:200]}" if not hasattr(error, "orig") else type(error).__name__
+    if hasattr(error, "orig"):
+        return type(error).__name__
+    return f"{type(error).__name__}: {ADDRESS.sub('(address)', str(error)[:200])}"
+
+
+def places_of(error: BaseException, most: int = 8) -> list[str]:
+    """Return where a fault happened, innermost last: a traceback without the texts that quote data."""
+    frames = traceback.extract_tb(error.__traceback__)[-most:]
+    return [f"{Path(each.filename).name}:{each.lineno} {each.name}" for each in frames]
 
 
 def configure_logging(service: str, settings: ServiceSettings) -> None:

@@ -15,9 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from swagger_ui_bundle import swagger_ui_path
 
 from shared.asyncapi import document
-from shared.http import problem_response
+from shared.http import problem_response, route_of
 from shared.messaging.events import Handlers
-from shared.observability import REQUEST_SECONDS, continue_trace
+from shared.observability import REQUEST_SECONDS, continue_trace, fault_of, places_of
 from shared.problems import Problem
 
 log = structlog.get_logger()
@@ -60,11 +60,12 @@ def add_middleware(app: FastAPI, body_limits: Mapping[str, int]) -> None:
         started = time.perf_counter()
         try:
             response: Response = await call_next(request)
-        except Exception as error:
-            log.exception("request failed", path=request.url.path, fault=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - whatever broke, the caller gets a problem document
+            log.error("request failed", route=route_of(request), fault=fault_of(error), at=places_of(error))
             response = problem_response(Problem(500, "internal-error", "This is our fault; it has been logged."))
-        route = getattr(request.scope.get("route"), "path", "none")
-        REQUEST_SECONDS.labels(request.method, route, response.status_code).observe(time.perf_counter() - started)
+        REQUEST_SECONDS.labels(request.method, route_of(request), response.status_code).observe(
+            time.perf_counter() - started
+        )
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("Cache-Control", "no-store")
         return response

@@ -19,7 +19,8 @@ from services.console.origin import may_act, origin_of
 from services.console.schemas import Finding, many
 from services.console.settings import Settings
 from shared.context import Context
-from shared.http import context_of, problem_response
+from shared.http import context_of, problem_response, route_of
+from shared.observability import fault_of, places_of
 from shared.problems import Problem
 
 log = structlog.get_logger()
@@ -124,8 +125,8 @@ class Page(APIRoute):
                 response = problem_page(request, Problem(422, "invalid-request", f"Please look again at: {fields}."))
             except HTTPException as error:
                 response = problem_page(request, Problem(error.status_code, "http-error", str(error.detail)))
-            except Exception:
-                log.exception("page broke", path=request.url.path)
+            except Exception as error:  # noqa: BLE001 - a person is to see a page, whatever broke
+                log.error("page broke", route=route_of(request), fault=fault_of(error), at=places_of(error))
                 response = problem_page(request, Problem(500, "internal-error", "This is our fault; it was logged."))
             protect(response, settings)
             return response
@@ -173,7 +174,7 @@ def sign_in_needed(request: Request) -> Response:
 def problem_page(request: Request, problem: Problem) -> Response:
     """Render a problem for people: as a page, as a notice in the page (htmx), or as JSON for programs."""
     if problem.status >= 500:
-        log.warning("page failed", path=request.url.path, rule=problem.rule, status=problem.status)
+        log.warning("page failed", route=route_of(request), rule=problem.rule, status=problem.status)
     if wants_json(request):
         return problem_response(problem)
     if is_htmx(request):
