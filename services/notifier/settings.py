@@ -40,7 +40,8 @@ class Settings(ServiceSettings):
 
     suggestion_mails_per_week: int = Field(default=3, ge=0)
     """At most so many suggestion mails per person in any 7 days; other mails are not capped."""
-    suggestions_per_mail: int = Field(default=10, ge=1, le=50)
+    suggestions_per_mail: int = Field(default=6, ge=1, le=50)
+    """Best first. With their links six weigh about 90 KB; some mailboxes hide what goes beyond 100 KB."""
     settle_seconds: float = Field(default=0.1, ge=0)
     settle_crowd: int = Field(default=25, ge=1)
     settle_crowd_seconds: float = Field(default=2.0, ge=0)
