@@ -21,8 +21,6 @@ log = structlog.get_logger()
 RETRY_SECONDS = 30.0
 """A missing model is looked for again after so long: preparing the models mends a running service."""
 
-QUERY_LENGTH = 1000
-
 
 class Engine:
     """Encoder and the in-memory picture of the database. One thread encodes; the loop stays free."""
@@ -68,15 +66,15 @@ class Engine:
         log.info("models loaded", seconds=round(time.monotonic() - started, 1), models=self.version)
         return encoder
 
-    async def encode(self, space: Space, texts: Sequence[str]) -> npt.NDArray[np.float16]:
+    async def encode(self, space: Space, reads: Sequence[ReadText]) -> npt.NDArray[np.float16]:
         """Return vectors of texts in a space; the loop goes on meanwhile."""
         encoder = await self.encoder()
-        return await asyncio.get_running_loop().run_in_executor(self._threads, encoder.encode, space, texts)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, encoder.encode, space, reads)
 
     async def encode_query(self, read: ReadText) -> dict[Space, npt.NDArray[np.float16]]:
         """Return a search query's vectors by space; a 503 problem when the models are not there."""
         try:
-            return {space: (await self.encode(space, [read.text[:QUERY_LENGTH]]))[0] for space in read.spaces}
+            return {space: (await self.encode(space, [read]))[0] for space in read.spaces}
         except ModelUnavailableError as error:
             raise Problem(503, "models-unavailable", f"Semantic search is off: {error}") from error
 

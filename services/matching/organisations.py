@@ -44,7 +44,7 @@ def _row(statement: Statement) -> dict[str, Any]:
         "text": statement.text,
         "language": read.language,
         "read_text": read.text,
-        "text_hash": text_hash(read.text),
+        "text_hash": text_hash(read.language, read.text),
         "illustrative": statement.illustrative,
         "encoded_with": None,
     }

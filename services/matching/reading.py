@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
-from services.matching.encoder.encoder import Space, spaces_of
+from services.matching.encoder.encoder import ReadText, Space, spaces_of
 from services.matching.engine import Engine
 from services.matching.models import Statement
 from services.matching.repository import profiles
@@ -37,15 +37,15 @@ async def read_batch(database: Database, engine: Engine) -> int:
     return len(batch)
 
 
-def _texts(batch: Sequence[Statement], space: Space, known: set[bytes]) -> dict[bytes, str]:
+def _texts(batch: Sequence[Statement], space: Space, known: set[bytes]) -> dict[bytes, ReadText]:
     return {
-        each.text_hash: each.read_text
+        each.text_hash: ReadText(each.language, each.read_text)
         for each in batch
         if each.read_text and space in spaces_of(each.language) and each.text_hash not in known
     }
 
 
-async def _encode(engine: Engine, space: Space, texts: dict[bytes, str]) -> list[Row]:
+async def _encode(engine: Engine, space: Space, texts: dict[bytes, ReadText]) -> list[Row]:
     """Encode all at once; if that fails, one by one, so that one bad text can't stop all others."""
     if not texts:
         return []

@@ -1,5 +1,8 @@
 """Who sees what: the own organisation, the own cluster's members, or everything by role."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from shared.auth import Role
@@ -59,10 +62,12 @@ async def test_nothing_without_a_token(api: Api, market: None) -> None:
         assert response.status_code == 401
 
 
-async def test_sister_services_see_all(api: Api, market: None, service_token) -> None:
+async def test_a_sister_service_sees_only_what_a_person_with_roles_would(
+    api: Api, market: None, service_token: Callable[..., str]
+) -> None:
     headers = {"Authorization": f"Bearer {service_token('console', 'matching')}"}
     response = await api._client.get("/suggestions", headers=headers)
-    assert len(response.json()["items"]) == 2
+    assert response.json()["items"] == []
 
 
 async def test_lists_come_in_pages_best_first(api: Api, market: None) -> None:
@@ -88,7 +93,9 @@ async def test_search_finds_by_meaning_with_filters(api: Api, market: None) -> N
     assert (await api.get(path + "&country=de", "operator")).status_code == 422
 
 
-async def test_search_says_that_the_models_are_missing(api: Api, matching: Matching, tmp_path, market: None) -> None:
+async def test_search_says_that_the_models_are_missing(
+    api: Api, matching: Matching, tmp_path: Path, market: None
+) -> None:
     from services.matching.engine import Engine
 
     matching.context.settings.models_directory = tmp_path

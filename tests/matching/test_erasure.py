@@ -28,7 +28,7 @@ async def everything_stored(matching: Matching) -> str:
 async def vectors(matching: Matching) -> int:
     """Count stored vectors."""
     async with matching.context.database.session() as session:
-        return await session.scalar(sa.text("SELECT count(*) FROM vector")) or 0
+        return await session.scalar(sa.text("SELECT count(*) FROM text_vector")) or 0
 
 
 async def test_an_erased_organisation_leaves_no_word(matching: Matching) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.matching.encoder.encoder import Encoder, Space, load_encoder
+from services.matching.encoder.encoder import Encoder, ReadText, Space, load_encoder
 from services.matching.encoder.errors import ModelDamagedError, ModelMissingError
 from services.matching.encoder.packed_e5 import read_packed_e5
 from services.matching.encoder.preparation import MULTILINGUAL, multilingual_folder, prepare_models
@@ -47,8 +47,10 @@ def encoder(directory: Path) -> Encoder:
 
 @pytest.mark.models
 def test_what_is_alike_is_close_in_every_pair_of_languages(encoder: Encoder) -> None:
-    batteries = encoder.encode(Space.MULTILINGUAL, list(BATTERIES.values())).astype(np.float64)
-    bread = encoder.encode(Space.MULTILINGUAL, list(BREAD.values())).astype(np.float64)
+    batteries, bread = (
+        encoder.encode(Space.MULTILINGUAL, [ReadText(*each) for each in said.items()]).astype(np.float64)
+        for said in (BATTERIES, BREAD)
+    )
     similarity = encoder.calibrations[Space.MULTILINGUAL].similarity
     assert similarity(batteries @ batteries.T).min() > 0.8
     assert similarity(bread @ bread.T).min() > 0.8
@@ -58,7 +60,7 @@ def test_what_is_alike_is_close_in_every_pair_of_languages(encoder: Encoder) -> 
 @pytest.mark.models
 def test_english_statements_are_told_apart_by_the_english_model(encoder: Encoder) -> None:
     texts = [BATTERIES["en"], "We recover cobalt and lithium from spent car batteries.", BREAD["en"]]
-    need, related, other = encoder.encode(Space.ENGLISH, texts).astype(np.float64)
+    need, related, other = encoder.encode(Space.ENGLISH, [ReadText("en", text) for text in texts]).astype(np.float64)
     similarity = encoder.calibrations[Space.ENGLISH].similarity
     assert similarity(need @ related) > 0.6
     assert similarity(need @ other) < 0.2
@@ -67,7 +69,8 @@ def test_english_statements_are_told_apart_by_the_english_model(encoder: Encoder
 @pytest.mark.models
 @pytest.mark.parametrize("space", list(Space))
 def test_a_vector_is_the_same_in_every_batch(encoder: Encoder, space: Space) -> None:
-    texts = [*BATTERIES.values(), *BREAD.values(), "short", "long " * 300, ""]
+    said = [*BATTERIES.values(), *BREAD.values(), "short", "long " * 300, ""]
+    texts = [ReadText("de", text) for text in said]
     together = encoder.encode(space, texts)
     alone = np.concatenate([encoder.encode(space, [text]) for text in texts])
     assert np.array_equal(together, alone)

@@ -35,7 +35,7 @@ def test_markup_control_characters_and_huge_fields_are_harmless() -> None:
     assert clean("We <b>need</b> &amp; offer\r\nBcc: x <script>alert(1)</script>") == "We need & offer Bcc: x"
     assert clean("…!?") == ""
     assert len(clean("wind " * 5_000_000)) <= MAX_CHARACTERS
-    assert text_hash("one") != text_hash("two")
+    assert text_hash("en", "one") != text_hash("de", "one") != text_hash("de", "two")
 
 
 def test_a_stated_language_is_trusted_and_a_missing_one_is_found() -> None:
@@ -84,9 +84,12 @@ def test_similarities_lie_between_0_and_1_and_rise_with_the_cosine(cosines: list
 def test_placing_vectors_keeps_them_unit_length() -> None:
     vectors = np.eye(3, 384, dtype=np.float32)
     centre = np.full(384, 0.01, np.float32)
-    placed = Calibration((0.0, 0.1, 0.2, 0.3, 0.4, 1.0), centre).place(vectors)
+    languages = ["de", "en", "xx"]
+    calibration = Calibration((0.0, 0.1, 0.2, 0.3, 0.4, 1.0), {"en": centre, "other": -centre})
+    placed = calibration.place(vectors, languages)
     assert np.allclose(np.linalg.norm(placed, axis=1), 1)
-    assert Calibration((0.0,) * 6).place(vectors) is vectors
+    assert placed[1, 5] < 0 < placed[0, 5] == placed[2, 5]
+    assert Calibration((0.0,) * 6).place(vectors, languages) is vectors
 
 
 def test_four_bit_weights_are_unpacked_low_nibbles_first() -> None:

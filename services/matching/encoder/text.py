@@ -17,6 +17,6 @@ def clean(text: str) -> str:
     return text if any(map(str.isalnum, text)) else ""
 
 
-def text_hash(read_text: str) -> bytes:
-    """Return the 16 bytes under which the vector of this text is stored."""
-    return hashlib.blake2b(read_text.encode(), digest_size=16).digest()
+def text_hash(language: str, read_text: str) -> bytes:
+    """Return the 16 bytes under which the vector of this text, read in this language, is stored."""
+    return hashlib.blake2b(f"{language}\n{read_text}".encode(), digest_size=16).digest()
