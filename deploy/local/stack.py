@@ -18,7 +18,7 @@ from deploy.local.process import LOOPBACK, Process, StartError, listens, run_apa
 from deploy.local.state import REPOSITORY, Installation
 from shared.contracts.topics import SERVICES
 
-READY_WITHIN_SECONDS = 90.0
+READY_WITHIN_SECONDS = 180.0
 MODELS = REPOSITORY / ".intercluster" / "models"
 STOP_WITHIN_SECONDS = 20.0
 
