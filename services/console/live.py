@@ -58,6 +58,8 @@ class Live:
         self._seconds = seconds
         self._lock = asyncio.Lock()
         self._looked_at = 0.0
+        self.watchers = 0
+        """Streams that are open now."""
         self._look: Look | None = None
         self._history: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=HISTORY))
 

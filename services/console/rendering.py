@@ -129,7 +129,7 @@ def seconds(value: float | None) -> str:
 def figures(value: Any) -> str:
     """Write the figures of a rule, which are data of any shape, as plain words."""
     if isinstance(value, dict):
-        return ", ".join(f"{label(name).lower()} {figures(each)}" for name, each in value.items() if each is not None)
+        return ", ".join(f"{label(name).lower()} {figures(each)}" for name, each in value.items() if each)
     if isinstance(value, list | tuple):
         between = "; " if any(isinstance(each, dict) for each in value) else ", "
         return between.join(figures(each) for each in value)

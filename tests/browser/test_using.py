@@ -1,5 +1,6 @@
 """Using the console as people do: with the mouse, with the keyboard alone, without scripts, and live."""
 
+import asyncio
 import re
 
 from playwright.async_api import Browser, expect
@@ -93,6 +94,21 @@ async def test_the_operators_page_keeps_itself_up_to_date_by_one_stream(chromium
     await expect(row).to_contain_text("77")
     await expect(row).not_to_contain_text("Not ready")
     assert streams == [f"{stage.url}/operator/live"]
+
+
+async def test_closing_the_page_ends_its_stream(chromium: Browser, stage: Stage) -> None:
+    stage.console.context.settings.live_seconds = 0.05  # type: ignore[attr-defined]
+    context = await chromium.new_context()
+    await stage.sign_in(context, "operator")
+    page = await context.new_page()
+    await page.goto(f"{stage.url}/operator")
+    await expect(page.locator("#live svg").first).to_be_visible()
+    watching = stage.console.context.state.live
+    assert watching.watchers == 1
+    await page.close()
+    async with asyncio.timeout(20):
+        while watching.watchers:
+            await asyncio.sleep(0.05)
 
 
 async def test_the_stream_comes_back_after_the_server_dropped_it(chromium: Browser, stage: Stage) -> None:

@@ -49,7 +49,7 @@ def pages(town: Town) -> list[tuple[str, str, list[str]]]:
         ("sme", "/account/messages", ["Suggestions", "Sent", "250 OK"]),
         ("hub", "/hub", ["Visits waiting for your approval", "Alpine Pumpen", "Pôle Mer Bretagne Atlantique"]),
         ("hub", f"/visits/{town.visit}", ["Your decision as visitor’s hub", "Approve", "Refuse"]),
-        ("hub", "/roadmaps", ["Draft a roadmap", "Pôle Mer Bretagne Atlantique (France, 1 members)"]),
+        ("hub", "/roadmaps", ["Draft a roadmap", "Pôle Mer Bretagne Atlantique", "France, 1 member<"]),
         ("hub", f"/roadmaps/{town.roadmap}", ["hydrogen, compressor, storage", "14 offers, 3 needs", "Gap", "<svg"]),
         ("administrator", "/programmes", ["Short exchanges of SMEs 2026", "€9,360.00", "bar-reserved"]),
         (

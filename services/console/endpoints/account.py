@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
-from services.console.asking import act, ask, ask_one, must
+from services.console.asking import act, ask, ask_one, must, names_of
 from services.console.schemas import Delivery, Person, Preferences, cursor_of, many, one
 from services.console.web import Page, SignedIn, identity_of, page, see
 from shared.clock import now
@@ -33,6 +33,7 @@ async def account(request: Request, context: Ctx, visitor: SignedIn) -> Response
         preferences=None if isinstance(wishes, Problem) else one(Preferences, wishes),
         languages=LANGUAGES,
         wording=WORDING,
+        names=await names_of(context, visitor.organisations()),
     )
 
 

@@ -22,6 +22,8 @@ from shared.problems import Problem, not_found, unprocessable
 
 LETTERS = 200
 LINES = 50
+MOST_WATCHERS = 100
+"""Open streams per replica; each holds a connection."""
 
 router = APIRouter(route_class=Page)
 
@@ -38,18 +40,24 @@ async def live(request: Request, context: Ctx, visitor: SignedIn) -> Response:
     """Send the live part of the page whenever there is a new look, until the session ends or the browser leaves."""
     visitor.needs(RoleName.OPERATOR)
     watching: Live = context.state.live
+    if watching.watchers >= MOST_WATCHERS:
+        raise Problem(503, "too-many-watchers", "Too many pages watch already; close some.")
     settings = settings_of(context)
     cookie = request.cookies.get(cookie_name(settings))
     template = environment().get_template("parts/operator_live.html")
 
     async def looks() -> AsyncIterator[ServerSentEvent]:
-        while True:
-            present = await identity_of(context).visitor(cookie)
-            if present is None or not present.has(RoleName.OPERATOR):
-                return
-            look = await watching.look(present)
-            yield ServerSentEvent(data=template.render(look=look))
-            await asyncio.sleep(settings.live_seconds)
+        watching.watchers += 1
+        try:
+            while True:
+                present = await identity_of(context).visitor(cookie)
+                if present is None or not present.has(RoleName.OPERATOR):
+                    return
+                look = await watching.look(present)
+                yield ServerSentEvent(data=template.render(look=look))
+                await asyncio.sleep(settings.live_seconds)
+        finally:
+            watching.watchers -= 1
 
     return EventSourceResponse(looks(), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 

@@ -57,7 +57,7 @@ async def suggestion(
     found = one(Suggestion, await ask_one(context, visitor, "matching", f"/suggestions/{suggestion_id}"))
     mine = [each for each in visitor.organisations(*ROLES) if each in (found.first_id, found.second_id)]
     ours = acting if acting in mine else next(iter(mine), found.first_id)
-    return page(request, "suggestion.html", suggestion=found, ours=ours)
+    return page(request, "suggestion.html", suggestion=found, ours=ours, may_answer=bool(mine))
 
 
 @router.post("/suggestions/{suggestion_id}/answers")
