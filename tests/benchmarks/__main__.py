@@ -13,7 +13,6 @@ from deploy.local.broker import choose_broker
 from deploy.local.postgres import Postgres
 from deploy.local.stack import MODELS, Stack
 from deploy.local.state import Installation
-from deploy.local.supervisor import Supervisor
 from deploy.topics import ensure_topics
 from tests.benchmarks import bulk, change, memory, relay, story
 from tests.benchmarks.figures import Figure, show
@@ -40,15 +39,14 @@ def measure_stack(folder: Path, console: Console) -> list[Figure]:
     """Bulk import, latency of a change and memory on one running stack."""
     stack = Stack(Installation(folder, ports={}), os.environ.get("KAFKA_HOME"), report=console.log)
     stack.start()
-    supervisor = Supervisor(stack, console.log)
-    supervisor.start()
+    field = Field(stack)
+    field.supervisor.start()
     try:
-        field = Field(stack)
         figures = bulk.measure(field, MODELS, console.log)
         figures += asyncio.run(change.measure(field, MODELS, console.log))
         return figures + memory.measure(stack)
     finally:
-        supervisor.stop()
+        field.supervisor.stop()
         stack.stop()
 
 

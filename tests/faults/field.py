@@ -2,17 +2,21 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from deploy.local.broker import ApacheKafka
 from deploy.local.demo.mailbox_reader import MailboxReader, answer_links
 from deploy.local.operating import status
 from deploy.local.operator_client import OperatorClient, ServiceError
 from deploy.local.process import StartError, wait_until
 from deploy.local.stack import Stack
+from deploy.local.supervisor import Supervisor
 from shared.auth import Role, TokenIssuer
 
 SEED = Path(__file__).resolve().parents[2] / "deploy" / "local" / "seed"
@@ -56,6 +60,7 @@ class Field:
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
+        self.supervisor = Supervisor(stack, report=lambda words: None)
         self.operator = OperatorClient(stack.installation)
         self.mailbox = MailboxReader(stack.installation.url("mailbox"))
         self._console = TokenIssuer.from_file("console", stack.keys.private("console"))
@@ -104,11 +109,45 @@ class Field:
         organisation = self.operator.call("profiles", "GET", f"/organisations/{side}")
         contact = organisation["contacts"][0]
         role = Role(contact["roles"][0], organisation_id=_uuid(side))
-        token = self._console.person_token(_uuid(contact["id"]), [role])
+        token = self._console.person_token(_uuid(contact["person_id"]), [role])
         url = f"{self.stack.installation.url('matching')}/suggestions/{suggestion.id}/answers"
         self.operator.send("POST", url, token, json={"organisation_id": side, "answer": answer})
 
+    def wipe_broker(self) -> None:
+        """Kill the broker and remove what it stored; the supervisor starts it again."""
+        broker = self.stack.broker
+        assert broker is not None
+        if isinstance(broker, ApacheKafka):
+            # Renamed while it runs: the supervisor can't start it on the old data in between.
+            broker.folder.rename(broker.folder.with_name(f"wiped-{broker.process.pid}"))
+        broker.kill()
+
+    @contextmanager
+    def services_stopped(self) -> Iterator[None]:
+        """Stop the five services for the time of the block; the supervisor looks away meanwhile."""
+        stack = self.stack
+        self.supervisor.stop()
+        for service in stack.services:
+            stack.processes[service].stop()
+        yield
+        for service in stack.services:
+            stack.start_service(service)
+        stack.wait_ready(stack.services)
+        self.supervisor = Supervisor(stack, report=lambda words: None)
+        self.supervisor.start()
+
     # --- waiting
+
+    def wait_until(self, condition: Callable[[], bool], what: str, seconds: float = 90.0) -> None:
+        """Wait for a condition that asks services; while one of them is away the condition does not hold."""
+
+        def holds() -> bool:
+            try:
+                return condition()
+            except ServiceError:
+                return False
+
+        wait_until(holds, seconds, what, every=0.3)
 
     def wait_quiet(self, seconds: float = 150.0) -> None:
         """Wait until every service is ready and nothing is left to send, read, match, tell or mail; twice in a row."""
@@ -145,6 +184,27 @@ class Field:
         return self.stack.postgres.sql(query, database=service).strip() == "t"
 
     # --- looking
+
+    def organisations(self) -> list[dict[str, Any]]:
+        """Return all active organisations."""
+        found: list[dict[str, Any]] = []
+        cursor: dict[str, str] = {}
+        while True:
+            query = {"status": "active", "limit": 100, **cursor}
+            page = self.operator.call("profiles", "GET", "/organisations", params=query)
+            found += page["items"]
+            if not page.get("next_cursor"):
+                return found
+            cursor = {"cursor": page["next_cursor"]}
+
+    def person_with(self, address: str) -> dict[str, Any]:
+        """Return the contact who has this address."""
+        for each in self.organisations():
+            shown = self.operator.call("profiles", "GET", f"/organisations/{each['id']}")
+            for contact in shown["contacts"] or []:
+                if contact["email"] == address:
+                    return dict(contact)
+        raise LookupError(address)
 
     def suggestions(self) -> list[Suggestion]:
         """Return the live suggestions (proposed or connected) as the operator sees them."""
