@@ -44,7 +44,7 @@ class Calibration:
     centres: Mapping[str, Vectors] = field(default_factory=dict, hash=False)
 
     def place(self, vectors: Vectors, languages: Sequence[str]) -> Vectors:
-        """Return the model's unit vectors, shape (n, d), of texts in these languages, moved and of unit length again."""
+        """Return the model's unit vectors, shape (n, d), of texts in these languages, moved, of unit length again."""
         if not self.centres:
             return vectors
         moved = vectors - np.stack([self.centres.get(each, self.centres[OTHER]) for each in languages])
