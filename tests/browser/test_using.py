@@ -96,6 +96,22 @@ async def test_the_operators_page_keeps_itself_up_to_date_by_one_stream(chromium
     assert streams == [f"{stage.url}/operator/live"]
 
 
+async def test_the_live_page_works_however_late_the_stream_script_arrives(chromium: Browser, stage: Stage) -> None:
+    """Deferred scripts lost this race: htmx looked at the page before its extension was there."""
+    context = await chromium.new_context()
+    await stage.sign_in(context, "operator")
+    page = await context.new_page()
+
+    async def late(route):  # type: ignore[no-untyped-def]
+        await page.wait_for_function("window.htmx !== undefined")
+        await page.evaluate("new Promise(done => setTimeout(done, 50))")  # htmx's own tick has passed
+        await route.continue_()
+
+    await page.route("**/sse.js", late)
+    await page.goto(f"{stage.url}/operator")
+    await expect(page.locator("#live svg").first).to_be_visible()
+
+
 async def test_closing_the_page_ends_its_stream(chromium: Browser, stage: Stage) -> None:
     stage.console.context.settings.live_seconds = 0.05  # type: ignore[attr-defined]
     context = await chromium.new_context()
