@@ -8,9 +8,11 @@ secrets=${INTERCLUSTER_SECRETS:-/run/intercluster}
 
 python -m deploy.keys "$secrets/keys" "$secrets"
 python -m deploy.databases "$secrets"
-for service in profiles matching mobility notifier console; do
-    INTERCLUSTER_DATABASE_URL_FILE="$secrets/$service/database.url" python -m "services.$service" migrate
-    # The services run as an ordinary user; each sees only its own folder.
-    if [ "$(id -u)" = 0 ]; then chown -R "${INTERCLUSTER_USER:-10001}" "$secrets/$service"; fi
-done
+python -m deploy.migrate "$secrets"
 python -m deploy.topics
+# The services run as an ordinary user; each sees only its own folder.
+if [ "$(id -u)" = 0 ]; then
+    for service in profiles matching mobility notifier console; do
+        chown -R "${INTERCLUSTER_USER:-10001}" "$secrets/$service"
+    done
+fi

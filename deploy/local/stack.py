@@ -162,7 +162,7 @@ class Stack:
         log = self.installation.logs / "migrations.log"
         urls = {f"DATABASE_URL_{service.upper()}": self.database_url(service) for service in self.services}
         migration = Process(
-            "migrations", [sys.executable, "-m", "deploy.local.migrate"], log, environment={**self._base(), **urls}
+            "migrations", [sys.executable, "-m", "deploy.migrate"], log, environment={**self._base(), **urls}
         )
         self._run_to_end(migration, "the migrations failed")
         self.report("five databases are at their newest revision")

@@ -19,7 +19,7 @@ from deploy.local.broker import Broker
 from deploy.local.postgres import Postgres
 from deploy.local.process import LOOPBACK, Process, free_port, wait_until
 from shared.contracts.topics import SERVICES
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, kafka_home, new_broker
 from tests.support.mailbox import MailboxProcess
 
 COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
@@ -95,6 +95,15 @@ def test_every_path_that_the_image_copies_is_there() -> None:
 
 
 @pytest.fixture
+def production_broker(tmp_path: Path) -> Iterator[Broker]:
+    """What comes closest to the compose file's broker: Apache Kafka where there is one."""
+    broker = new_broker("kafka" if kafka_home() else "embedded", tmp_path / "broker")
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
 def own_postgres(tmp_path: Path) -> Iterator[Postgres]:
     server = Postgres(tmp_path / "postgres", durable=False)
     server.start()
@@ -114,10 +123,10 @@ def here(value: Any, broker: Broker, mailbox: MailboxProcess, ports: dict[str, i
 
 
 def test_the_commands_of_the_compose_file_bring_all_services_up(
-    own_postgres: Postgres, broker: Broker, mailbox: MailboxProcess, tmp_path: Path
+    own_postgres: Postgres, production_broker: Broker, mailbox: MailboxProcess, tmp_path: Path
 ) -> None:
     """`prepare`, then each service by its own command and environment, then the image's health check."""
-    secrets, services = tmp_path / "secrets", COMPOSE["services"]
+    secrets, services, broker = tmp_path / "secrets", COMPOSE["services"], production_broker
     engines = {
         "PGHOST": LOOPBACK,
         "PGPORT": str(own_postgres.port),
@@ -147,7 +156,7 @@ def test_the_commands_of_the_compose_file_bring_all_services_up(
             running[me].start()
         wait_until(lambda: all(map(_settled, running.values(), ports.values())), 120, "all services are ready", 0.3)
         assert all(process.alive for process in running.values()), [p.failed(p.name) for p in running.values()]
-        [check] = commands("HEALTHCHECK .*")
+        [check] = commands("HEALTHCHECK")
         assert run(check, INTERCLUSTER_HTTP_PORT=str(ports["profiles"])).returncode == 0
         assert run(check, INTERCLUSTER_HTTP_PORT=str(free_port())).returncode == 1
     finally:
