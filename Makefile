@@ -23,7 +23,7 @@ install:
 	@sh deploy/install.sh
 
 install-test:
-	@sh deploy/install.sh run && sh deploy/install.sh test
+	@sh deploy/install.sh test
 
 demo: install ## play the story on real organisations and stay up (ONCE=1: end after it)
 	@$(with_kafka) INTERCLUSTER_INSTALL_SECONDS=$$(cat .venv/.install-seconds) $(BIN)/intercluster demo $(if $(ONCE),--once)

@@ -10,7 +10,8 @@ began=$(date +%s)
 
 locks="requirements.lock"
 [ "$kind" = test ] && locks="$locks requirements-test.lock"
-wanted=$(cat $locks deploy/install.sh | sha256sum | cut -c1-64)-$torch
+fingerprint() { cat "$@" deploy/install.sh | sha256sum | cut -c1-64; }
+wanted=$(fingerprint $locks)-$torch
 stamp=.venv/.installed-$kind
 if [ -x .venv/bin/intercluster ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
     echo 0 > .venv/.install-seconds
@@ -53,4 +54,6 @@ PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}" exec "$here/.venv/bin/python" -m d
 EOF
 chmod +x .venv/bin/intercluster
 echo "$wanted" > "$stamp"
+# Whoever has what tests need also has what runs.
+echo "$(fingerprint requirements.lock)-$torch" > .venv/.installed-run
 echo $(($(date +%s) - began)) > .venv/.install-seconds
