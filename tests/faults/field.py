@@ -23,7 +23,7 @@ SEED = Path(__file__).resolve().parents[2] / "deploy" / "local" / "seed"
 ROWS_PER_REQUEST = 12
 
 OWED = """SELECT EXISTS (SELECT 1 FROM organisation WHERE matched_sequence IS DISTINCT FROM change_sequence)
-          OR EXISTS (SELECT 1 FROM suggestion WHERE NOT settled)"""
+          OR EXISTS (SELECT 1 FROM suggestion WHERE NOT settled AND state <> 'withdrawn')"""
 DUE = """SELECT EXISTS (SELECT 1 FROM notice WHERE state = 'waiting' AND look_at < now() + interval '2 minutes')
          OR EXISTS (SELECT 1 FROM delivery WHERE state IN ('queued', 'sending'))"""
 

@@ -61,6 +61,15 @@ async def test_sister_services_are_told_the_redacted_suggestion(matching: Matchi
     assert all(body is None or SECRET not in json.dumps(body) for _, body in await matching.events())
 
 
+async def test_after_an_erasure_the_rounds_come_to_rest(matching: Matching) -> None:
+    await matching.hear(organisation("Bienen", "DE", needs=[SECRET]), organisation("Abeilles", "FR", offers=[SECRET]))
+    await matching.settle()
+    await matching.erase("Bienen")
+    await matching.settle()
+    async with matching.context.database.session() as session:
+        assert not await is_round_owed(session)
+
+
 async def test_a_late_profile_does_not_bring_an_erased_organisation_back(matching: Matching) -> None:
     late = organisation("Bienen", "DE", needs=[SECRET], n=3)
     await matching.erase("Bienen", n=4)

@@ -130,7 +130,7 @@ async def is_round_owed(session: AsyncSession) -> bool:
         "SELECT EXISTS (SELECT 1 FROM organisation o WHERE o.matched_sequence IS DISTINCT FROM o.change_sequence"
         " AND (o.status <> 'active' OR NOT EXISTS (SELECT 1 FROM statement s"
         " WHERE s.organisation_id = o.id AND s.encoded_with IS NULL)))"
-        " OR EXISTS (SELECT 1 FROM suggestion WHERE NOT settled)"
+        " OR EXISTS (SELECT 1 FROM suggestion WHERE NOT settled AND state <> 'withdrawn')"
     )
     return bool(await session.scalar(query))
 
