@@ -12,14 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.engine import Engine
 from services.matching.models import Suggestion
-from services.matching.parties import Pair, StatementFact
+from services.matching.parties import Pair, Party, StatementFact
 from services.matching.planning import Limits, Plan, Standing, plan_round
 from services.matching.reasons import reason_for
 from services.matching.repository import profiles
 from services.matching.repository import suggestions as rows
 from services.matching.scoring import Scored, score_all
+from services.matching.search import StatementIndex
 from services.matching.suggestions import REDACTED_REASON, redact_suggestions, snapshot
-from services.matching.world import Known, World
+from services.matching.world import Known
 from shared.clock import now
 from shared.contracts import EventType
 from shared.contracts.matching import (
@@ -63,9 +64,9 @@ async def run_round(database: Database, engine: Engine) -> Outcome:
         stored = await rows.all_but_withdrawn(session)
     final = world.complete
     seen = {each: known.change[0] for each, known in world.known.items() if known.complete}
-    parties, known = dict(world.parties), dict(world.known)
+    parties, known, index = world.parties, dict(world.known), world.index
     plan, reasons, statements = await asyncio.to_thread(
-        _think, engine, world, [_standing(each) for each in stored], final
+        _think, engine, index, parties, [_standing(each) for each in stored], final
     )
     async with database.transaction() as session:
         await _redact_left_behind(session, stored, known)
@@ -81,15 +82,15 @@ async def run_round(database: Database, engine: Engine) -> Outcome:
 
 
 def _think(
-    engine: Engine, world: World, standing: list[Standing], final: bool
+    engine: Engine, index: StatementIndex, parties: Mapping[UUID, Party], standing: list[Standing], final: bool
 ) -> tuple[Plan, dict[Pair, str], dict[UUID, StatementFact]]:
     settings = engine.settings
-    meetings = world.index.meetings(world.parties, settings.least_similarity)
-    scored = score_all(world.parties, meetings, settings.least_score)
-    statements = {each.statement.id: each.statement for each in world.index.entries}
-    reasons = {each.pair: reason_for(each, world.parties, statements) for each in scored}
+    meetings = index.meetings(parties, settings.least_similarity)
+    scored = score_all(parties, meetings, settings.least_score)
+    statements = {each.statement.id: each.statement for each in index.entries}
+    reasons = {each.pair: reason_for(each, parties, statements) for each in scored}
     limits = Limits(settings.suggestions_per_organisation, settings.least_score_in_bursts, settings.least_change)
-    return plan_round(scored, reasons, standing, world.parties.keys(), limits, final), reasons, statements
+    return plan_round(scored, reasons, standing, parties.keys(), limits, final), reasons, statements
 
 
 def _standing(row: Suggestion) -> Standing:

@@ -4,6 +4,7 @@ It is derived from committed rows alone: each organisation's change number and h
 whether it must be loaded again. So a process that was killed loses nothing, and replicas need no event to follow.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
@@ -51,10 +52,18 @@ class World:
         self.known: dict[UUID, Known] = {}
         self.parties: dict[UUID, Party] = {}
         self._calibrations = calibrations
+        self._looked = -1e9
         self.index = StatementIndex((), calibrations)
 
-    async def refresh(self, session: AsyncSession) -> int:
-        """Load what has changed since the last time; returns how many organisations that were."""
+    async def refresh(self, session: AsyncSession, every_seconds: float = 0.0) -> int:
+        """Load what has changed since the last time; returns how many organisations that were.
+
+        Looks at most ``every_seconds``. A round keeps the ``parties`` and ``index`` it began with: they are replaced,
+        never changed, when somebody else refreshes meanwhile.
+        """
+        if time.monotonic() - self._looked < every_seconds:
+            return 0
+        self._looked = time.monotonic()
         changes = await profiles.organisation_changes(session)
         stale = [
             each for each, change in changes.items() if each not in self.known or self.known[each].change != change

@@ -5,6 +5,7 @@ import json
 import sqlalchemy as sa
 
 from services.matching.models import Suggestion
+from services.matching.repository.suggestions import is_round_owed
 from services.matching.rounds import run_round
 from services.matching.suggestions import REDACTED_REASON
 from tests.matching.conftest import Matching, identifier, organisation

@@ -9,7 +9,7 @@ a result.
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.matching.encoder.errors import ModelDamagedError, ModelMissingError
+from services.matching.encoder.unigram import FILE, UnigramTokenizer
 
 Vectors = npt.NDArray[np.float32]
 
@@ -25,6 +26,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # the one they wait for gets no core: measured 2 texts/s against 21 with eight processes on two cores.
 
 LENGTH_CLASSES = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+TOKENS_PER_PASS = 2048
+"""Bounds the memory of one pass through a model; more at once is not faster on two cores."""
 MAX_CHARACTERS = 8_000
 """Longer texts are cut before they are tokenised: no model reads that far, and a 20 MB field must cost nothing."""
 
@@ -53,7 +56,6 @@ class SentenceModel:
     def __init__(self, folder: Path, name: str, max_tokens: int, bfloat16: bool | None = None) -> None:
         import torch
         from safetensors import SafetensorError
-        from tokenizers import Tokenizer
 
         if not (folder / "model.safetensors").is_file():
             raise ModelMissingError(
@@ -62,7 +64,8 @@ class SentenceModel:
         self.name = name
         try:
             self._model = _load_weights(folder)
-            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            self._max_tokens = min(max_tokens, int(self._model.config.max_position_embeddings))
+            self.tokens = _tokenizer(folder, self._max_tokens)
             pooling = json.loads((folder / "1_Pooling" / "config.json").read_text())
             self._pad = int(json.loads((folder / "config.json").read_text()).get("pad_token_id") or 0)
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
@@ -72,24 +75,22 @@ class SentenceModel:
         use_bfloat16 = cpu_has_bfloat16() if bfloat16 is None else bfloat16
         self._model = self._model.to(torch.bfloat16 if use_bfloat16 else torch.float32).eval()
         self._first_token = bool(pooling.get("pooling_mode_cls_token"))
-        self._max_tokens = min(max_tokens, int(self._model.config.max_position_embeddings))
         self.dimensions = int(self._model.config.hidden_size)
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(self._max_tokens)
 
-    def encode(self, texts: Sequence[str], rows_per_pass: int = 16) -> Vectors:
+    def encode(self, texts: Sequence[str]) -> Vectors:
         """Return unit vectors, shape (len(texts), dimensions). Runs in the calling thread: call it off the event
         loop.
         """
-        encodings = self._tokenizer.encode_batch([text[:MAX_CHARACTERS] for text in texts])
+        ids = [self.tokens(text[:MAX_CHARACTERS]) for text in texts]
         by_class: dict[int, list[int]] = {}
-        for index, encoding in enumerate(encodings):
-            by_class.setdefault(self._length_class(len(encoding.ids)), []).append(index)
+        for index, tokens in enumerate(ids):
+            by_class.setdefault(self._length_class(len(tokens)), []).append(index)
         vectors = np.zeros((len(texts), self.dimensions), np.float32)
         for length, indexes in sorted(by_class.items()):
-            for start in range(0, len(indexes), rows_per_pass):
-                rows = indexes[start : start + rows_per_pass]
-                vectors[rows] = self._forward([encodings[index].ids for index in rows], length)
+            at_once = max(1, TOKENS_PER_PASS // length)
+            for start in range(0, len(indexes), at_once):
+                rows = indexes[start : start + at_once]
+                vectors[rows] = self._forward([ids[index] for index in rows], length)
         return vectors
 
     def _length_class(self, tokens: int) -> int:
@@ -113,6 +114,18 @@ class SentenceModel:
             unit = torch.nn.functional.normalize(pooled, dim=1)
         result: Vectors = unit.numpy()
         return result
+
+
+def _tokenizer(folder: Path, max_tokens: int) -> Callable[[str], list[int]]:
+    """Return what turns a text into ids: our own for the unigram vocabulary, else the ``tokenizers`` library."""
+    if (folder / FILE).is_file():
+        return UnigramTokenizer(folder, max_tokens).encode
+    from tokenizers import Tokenizer
+
+    library = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    library.no_padding()
+    library.enable_truncation(max_tokens)
+    return lambda text: list(library.encode(text).ids)
 
 
 def _load_weights(folder: Path) -> Any:

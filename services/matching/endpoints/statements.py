@@ -31,9 +31,9 @@ async def search(
     read = read_text(q, language)
     vectors = await engine.encode_query(read)
     async with context.database.session() as session:
-        await engine.world.refresh(session)
-    found = engine.world.index.search(vectors, limit, role, country)
-    parties = engine.world.parties
+        await engine.world.refresh(session, every_seconds=1.0)
+    index, parties = engine.world.index, engine.world.parties
+    found = index.search(vectors, limit, role, country)
     items = [
         FoundStatement(
             statement_id=each.statement.id,
