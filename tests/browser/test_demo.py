@@ -119,6 +119,29 @@ async def test_the_storys_own_things_are_shown_to_those_they_concern(chromium: B
     assert not faults, "\n".join(faults)
 
 
+async def test_a_hub_drafts_a_roadmap_and_sees_it_drawn(chromium: Browser, outcome: Outcome) -> None:
+    context = await signed_in(chromium, outcome, "Hub manager")
+    page = await context.new_page()
+    await page.goto(f"{_console(outcome)}/roadmaps")
+    await page.get_by_role("checkbox", name="Asociación Cluster FOOD+i").check()
+    await page.get_by_role("button", name="Draft").click()
+    await expect(page.locator("svg.matrix")).to_be_visible(timeout=60_000)
+    await expect(page.get_by_role("columnheader")).to_have_count(3)
+    faults = await look(page, "roadmap")
+    assert not faults, "\n".join(faults)
+
+
+async def test_offers_are_found_by_what_they_mean_in_another_language(chromium: Browser, outcome: Outcome) -> None:
+    context = await signed_in(chromium, outcome, "SME contact")
+    page = await context.new_page()
+    await page.goto(f"{_console(outcome)}/statements")
+    await page.get_by_label("What are you looking for?").fill("Reinigung von Abwasser aus Fabriken")
+    await page.get_by_role("button", name="Search").click()
+    await expect(page.locator("article").first).to_contain_text("ater", ignore_case=True)
+    faults = await look(page, "statements")
+    assert not faults, "\n".join(faults)
+
+
 async def test_the_operator_sees_all_services_ready_live(chromium: Browser, outcome: Outcome) -> None:
     context = await signed_in(chromium, outcome, "Operator")
     page = await context.new_page()

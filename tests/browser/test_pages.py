@@ -31,6 +31,8 @@ def pages(stage: Stage) -> list[tuple[str | None, str, str]]:
         ("sme", "voucher-invoice", f"/vouchers/{town.issued}"),
         ("sme", "organisations", "/organisations"),
         ("sme", "organisation", f"/organisations/{town.firm}"),
+        ("sme", "statements", "/statements?q=sealing"),
+        ("hub", "organisation-messages", "/messages"),
         ("sme", "account", "/account"),
         ("sme", "messages", "/account/messages"),
         ("sme", "forbidden", "/operator"),

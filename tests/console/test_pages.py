@@ -47,6 +47,9 @@ def pages(town: Town) -> list[tuple[str, str, list[str]]]:
         ("sme", f"/vouchers/{town.issued}", ["Hand in the invoice", "Cancel the voucher"]),
         ("sme", "/account", ["Language and time", "Sign out on all devices"]),
         ("sme", "/account/messages", ["Suggestions", "Sent", "250 OK"]),
+        ("sme", "/statements?q=sealing", [partner, "carters de turbines", 'lang="fr"', "Score 71 of 100", "Offer"]),
+        ("sme", "/statements", ["What are you looking for?"]),
+        ("hub", "/messages", ["Green Tech Valley Cluster", "Send again"]),
         ("hub", "/hub", ["Visits waiting for your approval", "Alpine Pumpen", "Pôle Mer Bretagne Atlantique"]),
         ("hub", f"/visits/{town.visit}", ["Your decision as visitor’s hub", "Approve", "Refuse"]),
         ("hub", "/roadmaps", ["Draft a roadmap", "Pôle Mer Bretagne Atlantique", "France, 1 member<"]),
@@ -112,6 +115,7 @@ FORBIDDEN: list[tuple[str, str]] = [
     ("nobody", "/roadmaps"),
     ("nobody", "/operator"),
     ("sme", "/hub"),
+    ("sme", "/messages"),
     ("sme", "/roadmaps"),
     ("sme", "/operator"),
     ("sme", "/operator/live"),
@@ -233,6 +237,23 @@ async def test_every_form_does_the_one_thing_on_behalf_of_the_person_and_leads_o
         expected = body | {"visitor_person_id": str(everybody[who].person_id)} if address == "/visits" else body
         assert (call.service, call.path, call.body) == (service, path, expected)
         assert call.authorization.startswith("Bearer ")
+
+
+async def test_the_vouchers_code_is_shown_in_the_answer_to_the_button_alone(console: Console, town: Town) -> None:
+    async with console.browser() as browser:
+        await console.sign_in(browser, people(console, town)["sme"])
+        shown = await browser.post(f"/vouchers/{town.issued}/code")
+        assert "7K3M-XYWQ-9PHT-4RDA" in shown.text
+        assert shown.headers["cache-control"] == "no-store"
+        assert "7K3M" not in (await browser.get(f"/vouchers/{town.issued}")).text
+
+
+async def test_a_resent_message_leads_back_to_its_list_and_nowhere_else(console: Console, town: Town) -> None:
+    async with console.browser() as browser:
+        await console.sign_in(browser, people(console, town)["hub"])
+        for back, expected in (("/messages", "/messages?"), ("//evil.example", "/account/messages?")):
+            done = await browser.post(f"/messages/{town.delivery}/resend", data={"back": back})
+            assert done.headers["location"].startswith(expected)
 
 
 async def test_a_refusal_by_rule_is_explained_with_all_rules(console: Console, town: Town) -> None:

@@ -434,6 +434,17 @@ def inhabit(console: Console, town: Town) -> None:
     on("matching", "/roadmaps", page_of(town.drawn_roadmap()))
     on("matching", "/roadmaps", town.drawn_roadmap(), "POST")
     on("matching", "/roadmaps/[^/]+", town.drawn_roadmap())
+    found = {
+        "statement_id": new_id(),
+        "organisation_id": town.partner,
+        "organisation_name": town.names[town.partner][1],
+        "country": "FR",
+        "role": "offer",
+        "text": "Nous fabriquons des carters de turbines étanches à l’eau de mer.",
+        "language": "fr",
+        "similarity": 0.71,
+    }
+    on("matching", "/statements/search", {"items": [found], "language": "en"})
     on("mobility", "/visits", page_of(town.trip(town.visit), town.trip(town.approved_visit, "approved", 4)))
     on("mobility", "/visits", town.trip(town.visit, signed=0), "POST")
     on(
@@ -452,6 +463,7 @@ def inhabit(console: Console, town: Town) -> None:
     on("mobility", "/vouchers", town.claim(town.voucher), "POST")
     on("mobility", "/vouchers/[^/]+", lambda call: town.claim(last(call), states.get(last(call), "applied")))
     on("mobility", "/vouchers/[^/]+/[a-z]+", town.claim(town.voucher, "issued"), "POST")
+    on("mobility", "/vouchers/[^/]+/code", {"code": "7K3M-XYWQ-9PHT-4RDA"}, "POST")
     on("notifier", "/deliveries", page_of(town.mail()))
     on("notifier", "/deliveries/[^/]+/resend", {"delivery_id": town.delivery}, "POST")
     wishes = {"suggestions": True, "mails_per_week": 2, "delivery_hour": 8, "consent_recorded": True}

@@ -31,6 +31,7 @@ POST /unsubscribe/{}                  all may may may may may may
 POST /token                           in  may may may may may may
 GET /organisations                    in  may may may may may may
 GET /organisations/{}                 in  may may may may may may
+GET /statements                       in  may may may may may may
 GET /suggestions                      in  403 may may 403 403 403
 GET /suggestions/{}                   in  may may may may may may
 POST /suggestions/{}/answers          in  may may may may may may
@@ -50,6 +51,7 @@ POST /vouchers/{}/issue               in  may may may may may may
 POST /vouchers/{}/refuse              in  may may may may may may
 POST /vouchers/{}/cancel              in  may may may may may may
 POST /vouchers/{}/invoice             in  may may may may may may
+POST /vouchers/{}/code                in  may may may may may may
 POST /vouchers/{}/approve             in  may may may may may may
 POST /vouchers/{}/pay                 in  may may may may may may
 GET /programmes                       in  may may may may may may
@@ -75,6 +77,7 @@ POST /account                         in  may may may may may may
 POST /account/consent                 in  may may may may may may
 POST /account/mails                   in  may may may may may may
 GET /account/messages                 in  may may may may may may
+GET /messages                         in  403 403 may may 403 403
 POST /messages/{}/resend              in  may may may may may may
 """
 # The visit form and the books (applications, ledger) are 404 here because connection and programme are made up; what

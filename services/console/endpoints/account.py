@@ -6,14 +6,18 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Query, Request, Response
 
 from services.console.asking import act, ask, ask_one, must, names_of
+from services.console.origin import local_path
 from services.console.schemas import Delivery, Person, Preferences, cursor_of, many, one
 from services.console.web import Page, SignedIn, identity_of, page, see
+from shared.auth import RoleName
 from shared.clock import now
 from shared.http import Ctx
 from shared.problems import Problem
 from shared.reference import LANGUAGES
 
 LINES = 25
+ANSWERABLE = (RoleName.HUB_MANAGER, RoleName.VOUCHER_ADMINISTRATOR)
+"""Roles that see, and may repeat, the mails to people of their organisation."""
 WORDING = "I want to receive partner suggestions by e-mail. I can stop them at any time."
 SOURCE = "console account page"
 
@@ -88,14 +92,43 @@ async def messages(
     query = {"person_id": visitor.person_id, "limit": LINES, "cursor": cursor}
     answer = await ask_one(context, visitor, "notifier", "/deliveries", **query)
     values: dict[str, Any] = {"deliveries": many(Delivery, answer), "cursor": cursor_of(answer), "state": ""}
-    return page(request, "messages.html", own=True, may_resend=True, **values)
+    return page(request, "messages.html", whose="own", may_resend=True, **values)
+
+
+@router.get("/messages")
+async def messages_of_organisation(
+    request: Request,
+    context: Ctx,
+    visitor: SignedIn,
+    organisation_id: Annotated[UUID | None, Query()] = None,
+    cursor: Annotated[str, Query(max_length=60)] = "",
+) -> Response:
+    """Show what became of the messages to the people of one's organisation, so that no decision mail gets lost."""
+    ours = visitor.acts_for(organisation_id, *ANSWERABLE)
+    query = {"organisation_id": ours, "limit": LINES, "cursor": cursor}
+    answer = await ask_one(context, visitor, "notifier", "/deliveries", **query)
+    values: dict[str, Any] = {"deliveries": many(Delivery, answer), "cursor": cursor_of(answer), "state": ""}
+    names = await names_of(context, visitor.organisations(*ANSWERABLE))
+    choices = visitor.organisations(*ANSWERABLE)
+    return page(
+        request,
+        "messages.html",
+        whose="organisation",
+        may_resend=True,
+        ours=ours,
+        choices=choices,
+        names=names,
+        **values,
+    )
 
 
 @router.post("/messages/{delivery_id}/resend")
-async def resend(context: Ctx, visitor: SignedIn, delivery_id: UUID, own: Annotated[bool, Form()] = True) -> Response:
-    """Send a message again."""
+async def resend(
+    context: Ctx, visitor: SignedIn, delivery_id: UUID, back: Annotated[str, Form(max_length=200)] = "/account/messages"
+) -> Response:
+    """Send a message again and go back to the list it stood in."""
     await act(context, visitor, "notifier", f"/deliveries/{delivery_id}/resend", {})
-    return see("/account/messages" if own else "/operator/messages", done="resent")
+    return see(local_path(back, "/account/messages"), done="resent")
 
 
 async def _put(context: Any, visitor: Any, service: str, rest: str, body: dict[str, Any]) -> None:

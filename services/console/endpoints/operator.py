@@ -163,7 +163,7 @@ async def messages(
     visitor.needs(RoleName.OPERATOR, RoleName.AUDITOR)
     answer = await ask_one(context, visitor, "notifier", "/deliveries", state=state, limit=LINES, cursor=cursor)
     values: dict[str, Any] = {"deliveries": many(Delivery, answer), "cursor": cursor_of(answer), "state": state}
-    return page(request, "messages.html", own=False, may_resend=visitor.has(RoleName.OPERATOR), **values)
+    return page(request, "messages.html", whose="all", may_resend=visitor.has(RoleName.OPERATOR), **values)
 
 
 def _known_service(service: str) -> None:

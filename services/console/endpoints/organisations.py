@@ -6,14 +6,15 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from services.console.asking import ask_one, names_of
-from services.console.schemas import Organisation, OrganisationLine, cursor_of, many, one
+from services.console.schemas import FoundStatement, Organisation, OrganisationLine, cursor_of, many, one
 from services.console.web import Page, SignedIn, is_htmx, page
-from shared.contracts.profiles import OrganisationKind
+from shared.contracts.profiles import OrganisationKind, StatementRole
 from shared.http import Ctx
 from shared.reference.countries import COUNTRIES
 
 LINES = 25
 LONGEST_QUESTION = 200
+SHORTEST_MEANING = 2
 
 router = APIRouter(route_class=Page)
 
@@ -35,6 +36,31 @@ async def search(
     if is_htmx(request):
         return page(request, "parts/organisation_lines.html", **values)
     return page(request, "organisations.html", kinds=list(OrganisationKind), countries=sorted(COUNTRIES), **values)
+
+
+@router.get("/statements")
+async def by_meaning(
+    request: Request,
+    context: Ctx,
+    visitor: SignedIn,
+    q: Annotated[str, Query(max_length=LONGEST_QUESTION)] = "",
+    country: Annotated[str, Query(max_length=2)] = "",
+    role: Annotated[str, Query(max_length=10)] = "",
+) -> Response:
+    """Search offers and needs by what they mean, in whatever language they are written."""
+    asked = {"q": q.strip(), "country": country, "role": role}
+    found: list[FoundStatement] = []
+    if len(asked["q"]) >= SHORTEST_MEANING:
+        answer = await ask_one(context, visitor, "matching", "/statements/search", **asked, limit=LINES)
+        found = many(FoundStatement, answer)
+    return page(
+        request,
+        "statements.html",
+        found=found,
+        asked=asked,
+        roles=list(StatementRole),
+        countries=sorted(COUNTRIES),
+    )
 
 
 @router.get("/organisations/{organisation_id}")

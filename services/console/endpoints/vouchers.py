@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from services.console import repository
 from services.console.asking import act, ask_one, names_of
 from services.console.identity import Visitor
-from services.console.schemas import Voucher, cursor_of, many, one
+from services.console.schemas import Code, Voucher, cursor_of, many, one
 from services.console.web import Page, SignedIn, page, see
 from shared.auth import RoleName
 from shared.clock import today
@@ -117,7 +117,11 @@ def steps_for(visitor: Visitor, voucher: Voucher) -> set[str]:
     provides = bool(voucher.provider_id) and voucher.provider_id in visitor.organisations(*APPLICANTS)
     steps: dict[VoucherState, dict[str, bool]] = {
         VoucherState.APPLIED: {"issue": administers, "refuse": administers, "cancel": benefits},
-        VoucherState.ISSUED: {"invoice": benefits or provides, "cancel": benefits or administers},
+        VoucherState.ISSUED: {
+            "invoice": benefits or provides,
+            "code": benefits and bool(voucher.provider_id) and not voucher.code_taken,
+            "cancel": benefits or administers,
+        },
         VoucherState.INVOICED: {
             "approve": administers and visitor.person_id != voucher.checked_by,
             "refuse": administers,
@@ -174,6 +178,13 @@ async def invoice(
     if code.strip():
         body["code"] = code
     return await _step(context, visitor, voucher_id, "invoice", "invoiced", **body)
+
+
+@router.post("/vouchers/{voucher_id}/code")
+async def code(request: Request, context: Ctx, visitor: SignedIn, voucher_id: UUID) -> Response:
+    """Show the code, this once: it is in no list, no mail and no later page."""
+    told = one(Code, await act(context, visitor, "mobility", f"/vouchers/{voucher_id}/code", {}))
+    return page(request, "voucher_code.html", voucher_id=voucher_id, code=told.code)
 
 
 @router.post("/vouchers/{voucher_id}/approve")

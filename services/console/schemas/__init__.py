@@ -1,9 +1,10 @@
 """What the console reads from the other services, as far as its pages need it."""
 
 from services.console.schemas.base import Reading, cursor_of, many, one
-from services.console.schemas.matching import Roadmap, Suggestion
+from services.console.schemas.matching import FoundStatement, Roadmap, Suggestion
 from services.console.schemas.messages import Attempt, Delivery, Preferences
 from services.console.schemas.mobility import (
+    Code,
     Evidence,
     Finding,
     Invoice,
@@ -22,12 +23,14 @@ __all__ = [
     "Attempt",
     "CardOf",
     "CardRole",
+    "Code",
     "Consent",
     "Contact",
     "ContactCard",
     "Delivery",
     "Evidence",
     "Finding",
+    "FoundStatement",
     "Head",
     "Invoice",
     "JobCounts",

@@ -45,3 +45,16 @@ class Roadmap(Reading):
     themes: tuple[Theme, ...] = ()
     asked_at: datetime | None = None
     drafted_at: datetime | None = None
+
+
+class FoundStatement(Reading):
+    """A statement that means something like the query; ``similarity`` lies in 0…1."""
+
+    statement_id: UUID
+    organisation_id: UUID
+    organisation_name: str
+    country: str
+    role: str
+    text: str
+    language: str
+    similarity: float

@@ -84,12 +84,19 @@ class Voucher(VoucherSnapshot):
     verdict: tuple[Finding, ...] = ()
     cost: Money | None = None
     reason: str | None = None
+    code_taken: bool = False
     invoice: Invoice | None = None
     checked_by: UUID | None = None
     approved_by: UUID | None = None
     bank_reference: str | None = None
     paid_at: datetime | None = None
     applied_at: datetime | None = None
+
+
+class Code(Reading):
+    """A voucher's code, told once."""
+
+    code: str
 
 
 class LedgerLine(Reading):
