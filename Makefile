@@ -9,6 +9,8 @@ TORCH_SOURCE ?=
 # An unpacked Apache Kafka ≥ 4.0; empty: the embedded broker.
 KAFKA_HOME ?=
 ONCE ?=
+# Test processes: most tests wait for brokers and databases.
+WORKERS ?= 2
 
 export PYTHON TORCH TORCH_SOURCE
 BIN := .venv/bin
@@ -39,7 +41,7 @@ types: install-test ## strict types
 	@$(BIN)/python -m mypy
 
 test: install-test chromium lint types ## all checks and all tests (KAFKA_HOME=…: also on Apache Kafka)
-	@$(with_kafka) $(BIN)/python -m pytest -q
+	@$(with_kafka) $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup
 
 bench: install ## the numbers, as a table and as JSON
 	@$(with_kafka) $(BIN)/intercluster bench

@@ -24,6 +24,21 @@ from shared.database import Database
 from shared.ids import new_id
 from tests.support.mailbox import MailboxProcess
 
+WHOLE_STACK = {"stack", "field"}
+"""Fixtures that start everything; tests that use one of them share a worker, and so the running stack."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what shares costly fixtures, and begin with the longest: the whole stack, then files that kill."""
+    for item in items:
+        names = set(getattr(item, "fixturenames", ()))
+        if names & WHOLE_STACK:
+            item.add_marker(pytest.mark.xdist_group("stack"))
+        elif item.path.parent.name not in ("contracts", "reference", "seed"):
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name}/{item.path.name}"))
+    items.sort(key=lambda item: not WHOLE_STACK & set(getattr(item, "fixturenames", ())))
+
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
