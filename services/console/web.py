@@ -121,7 +121,7 @@ class Page(APIRoute):
             except Problem as problem:
                 response = problem_page(request, problem)
             except RequestValidationError as error:
-                fields = ", ".join(str(each["loc"][-1]) for each in error.errors())
+                fields = ", ".join(rendering.label(each["loc"][-1]).lower() for each in error.errors())
                 response = problem_page(request, Problem(422, "invalid-request", f"Please look again at: {fields}."))
             except HTTPException as error:
                 response = problem_page(request, Problem(error.status_code, "http-error", str(error.detail)))
