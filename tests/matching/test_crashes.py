@@ -1,0 +1,137 @@
+"""Killed anywhere, the service owes its work to the database and does it later, once."""
+
+from collections.abc import Sequence
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.matching.engine import Engine
+from services.matching.models import Suggestion
+from services.matching.reading import read_batch
+from services.matching.repository import profiles
+from services.matching.repository import suggestions as rows
+from services.matching.rounds import run_round
+from services.matching.work import read_and_match
+from shared.contracts.profiles import OrganisationStatus
+from tests.matching.conftest import Matching, organisation
+
+NEED = "recycling of lithium batteries from electric cars"
+PAIR = frozenset(("Akku", "Pile"))
+
+
+class KilledError(Exception):
+    """The process dies here."""
+
+
+async def die(*_arguments: object) -> None:
+    """Stand in for a step that the process does not live to see."""
+    raise KilledError
+
+
+async def owed(matching: Matching) -> bool:
+    """Whether a round is owed."""
+    async with matching.context.database.session() as session:
+        return await rows.is_round_owed(session)
+
+
+@pytest.fixture
+async def market(matching: Matching) -> Matching:
+    """One pair that fits; nothing is read yet."""
+    await matching.hear(organisation("Akku", "DE", needs=[NEED]), organisation("Pile", "FR", offers=[NEED]))
+    return matching
+
+
+async def test_killed_while_reading(market: Matching, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(profiles, "save_vectors", die)
+        with pytest.raises(KilledError):
+            await read_batch(market.context.database, market.engine)
+    await market.restart()
+    await market.settle()
+    assert await market.pairs() == {PAIR}
+
+
+@pytest.mark.parametrize("step", ["mark_settled", "insert_new", "mark_matched"])
+async def test_killed_in_the_middle_of_a_round(market: Matching, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    await market.read()
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, step, die)
+        with pytest.raises(KilledError):
+            await run_round(market.context.database, market.engine)
+    assert await owed(market)
+    await market.restart()
+    await market.settle()
+    assert await market.pairs() == {PAIR}
+    assert await market.occasions() == ["suggestion.proposed"]
+    assert not await owed(market)
+
+
+async def heard_during_a_round(market: Matching, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold a round during which Pile changes its profile, after the round has read it."""
+    await market.settle()
+    await market.hear(organisation("Akku", "DE", needs=[NEED], n=2))
+    look = rows.all_but_withdrawn
+
+    async def interrupted(session: AsyncSession) -> Sequence[Suggestion]:
+        await market.hear(organisation("Pile", "FR", offers=["quiet heat pumps"], n=2))
+        await market.read()
+        return await look(session)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "all_but_withdrawn", interrupted)
+        await run_round(market.context.database, market.engine)
+
+
+async def test_a_change_during_a_round_is_seen_by_the_next(market: Matching, monkeypatch: pytest.MonkeyPatch) -> None:
+    await heard_during_a_round(market, monkeypatch)
+    assert await owed(market)
+    await market.settle()
+    assert await market.pairs() == set()
+
+
+async def test_marking_without_comparing_the_change_would_lose_it(
+    market: Matching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Negative control: a round that marks what it has not seen leaves a stale suggestion for good."""
+
+    async def careless(session: AsyncSession, seen: dict) -> None:
+        now = await profiles.change_sequences(session, seen)
+        await mark(session, now)
+
+    mark = rows.mark_matched
+    monkeypatch.setattr(rows, "mark_matched", careless)
+    await heard_during_a_round(market, monkeypatch)
+    assert not await owed(market)
+
+
+async def test_the_leader_works_until_nothing_is_owed(market: Matching) -> None:
+    market.engine.settings.round_quiet_seconds = 0
+    market.engine.settings.statements_per_batch = 1
+    await read_and_match(market.context)
+    assert await market.pairs() == {PAIR}
+    assert not await owed(market)
+
+
+async def test_without_models_what_needs_no_reading_still_happens(market: Matching, tmp_path_factory) -> None:
+    await market.settle()
+    market.context.settings.models_directory = tmp_path_factory.mktemp("empty")
+    blind = Engine(market.context.settings)
+    blind.models = market.engine.models
+    blind.version = market.engine.version
+    blind.world = market.engine.world
+    market.context.state.engine = blind
+    await market.hear(
+        organisation("Pile", "FR", offers=[NEED], n=2, status=OrganisationStatus.WITHDRAWN),
+        organisation("Neu", "PL", offers=["something unread"]),
+    )
+    await read_and_match(market.context)
+    assert await market.pairs() == set()
+    assert (await market.occasions())[-1] == "suggestion.withdrawn"
+
+
+async def test_another_model_reads_everything_again(market: Matching) -> None:
+    await market.settle()
+    async with market.context.database.transaction() as session:
+        assert await profiles.forget_encoder(session, market.engine.version) == 0
+        assert await profiles.forget_encoder(session, "a better model") == 2
+    assert await market.read() == 2
