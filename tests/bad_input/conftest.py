@@ -6,8 +6,11 @@ import pytest
 
 from deploy.local.keys import Keys
 from shared.context import Context
+from tests.console.conftest import console, public_base_url
 from tests.security.checking import World
 from tests.security.worlds import world
+
+__all__ = ["console", "of", "public_base_url"]
 
 
 @pytest.fixture

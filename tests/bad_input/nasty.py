@@ -98,3 +98,7 @@ def some(values: Mapping[str, Any], salt: str, count: int = 6) -> dict[str, Any]
         names[(begin + step * each) % len(names)]: values[names[(begin + step * each) % len(names)]]
         for each in range(count)
     }
+
+
+FORMULAS = ('=HYPERLINK("http://evil.example.org";"x")', "+1+1", "-1+1", "@SUM(A1:A9)", "=cmd|' /C calc'!A0")
+"""Names that a spreadsheet would compute."""
