@@ -79,6 +79,10 @@ def pages(town: Town) -> list[tuple[str, str, list[str]]]:
     ]
 
 
+LOOKING_BY_POST = {"/contact-cards/by-organisation"}
+"""A look-up whose question does not fit an address; everything else that a page asks is a GET."""
+
+
 async def test_every_page_opens_says_what_it_should_and_asks_each_service_at_most_once(
     console: Console, town: Town
 ) -> None:
@@ -94,6 +98,8 @@ async def test_every_page_opens_says_what_it_should_and_asks_each_service_at_mos
             assert words in shown.text, (who, path, words)
         asked = Counter(call.service for call in console.sisters.calls)
         assert all(times == 1 for times in asked.values()), (path, asked)
+        unsafe = {call.path for call in console.sisters.calls if call.method != "GET"}
+        assert unsafe <= LOOKING_BY_POST, (path, unsafe)
 
 
 async def test_control_a_page_that_asks_twice_is_counted_twice(console: Console, town: Town) -> None:

@@ -223,6 +223,44 @@ async def test_too_many_wishes_from_one_client_are_refused(console: Console) -> 
     assert answers == [200, 200, 200, 429, 429]
 
 
+async def test_wishes_at_the_same_moment_are_all_counted(console: Console) -> None:
+    """The count stands in PostgreSQL, so it holds over all replicas."""
+    limit = console.context.settings.sign_ins_per_address  # type: ignore[attr-defined]
+
+    async def wish() -> int:
+        async with console.browser() as browser:
+            return (await browser.post("/sign-in", data={"email": "bob@firm.example"})).status_code
+
+    answers = await asyncio.gather(*(wish() for _ in range(limit + 5)))
+    assert answers.count(200) == limit
+    assert answers.count(429) == 5
+
+
+async def test_control_counts_read_before_they_are_written_admit_too_many(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Negative control: reading the count first and writing it later lets all wishes of one moment pass."""
+    limit = console.context.settings.sign_ins_per_address  # type: ignore[attr-defined]
+    wishes = 3
+    all_read = asyncio.Barrier(wishes)
+
+    async def read_then_write(session: Any, key: str, start: Any) -> int:
+        query = sa.select(RateCount.seen).where(col(RateCount.key) == key, col(RateCount.window_start) == start)
+        seen = (await session.scalar(query) or 0) + 1
+        await all_read.wait()
+        return int(seen)
+
+    async def wish() -> int:
+        async with console.browser() as browser:
+            return (await browser.post("/sign-in", data={"email": "bob@firm.example"})).status_code
+
+    async with console.browser() as browser:
+        for _ in range(limit - 1):
+            await browser.post("/sign-in", data={"email": "bob@firm.example"})
+    monkeypatch.setattr(repository, "count", read_then_write)
+    assert await asyncio.gather(*(wish() for _ in range(wishes))) == [200] * wishes
+
+
 async def test_the_token_for_programs_carries_the_present_roles(console: Console) -> None:
     organisation = new_id()
     anna = console.person(("sme_contact", organisation))
