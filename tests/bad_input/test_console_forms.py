@@ -1,0 +1,95 @@
+"""Bad input in every form, address and query of the console: a page that says so, never a broken one."""
+
+from urllib.parse import quote
+
+import httpx
+
+from shared.ids import new_id
+from tests.bad_input.nasty import PATHS, QUERY, VALUES, some
+from tests.console.conftest import Console
+from tests.security.console_table import ENDLESS, table
+from tests.security.test_console_access import FORM
+
+ROUTES = [route for route in table() if route not in (ENDLESS, "POST /sign-out")]
+ROLES = ("sme_contact", "hub_manager", "voucher_administrator", "auditor")
+QUERIES = (
+    "organisation_id",
+    "cursor",
+    "state",
+    "q",
+    "connection_id",
+    "next",
+    "open",
+    "kind",
+    "country",
+    "visit_id",
+    "done",
+)
+
+
+def broken(answer: httpx.Response) -> str:
+    """Return what is wrong with a page; empty when it is as it must be."""
+    if answer.status_code >= 500:
+        return f"{answer.status_code} {answer.text[-300:]}"
+    location = answer.headers.get("location", "/")
+    if not location.startswith("/") or location.startswith(("//", "/\\")):
+        return f"leads to {location}"
+    if "Traceback" in answer.text or len(answer.content) > 300_000:
+        return f"{answer.status_code} with {len(answer.content)} bytes"
+    return ""
+
+
+async def test_no_input_breaks_a_page(console: Console) -> None:
+    found = []
+    somebody = console.person(*((role, new_id()) for role in ROLES), ("operator", None))
+    async with console.browser() as browser:
+        await console.sign_in(browser, somebody)
+        for route in ROUTES:
+            method, path = route.split()
+            good = path.replace("{}", str(new_id()))
+            tried: list[tuple[str, dict[str, str | bytes]]] = []
+            if "{}" in path:
+                tried += [(path.replace("{}", value), {}) for value in some(PATHS, route, 4).values()]
+            if method == "POST":
+                for field in FORM:
+                    for value in some(VALUES, f"{route} {field}", 1).values():
+                        said = value if isinstance(value, str) else str(value)
+                        tried.append((good, {field: said.encode("utf-8", "replace")}))
+                tried += [(good, {"": ""}), (good, {"_": b"\xff\xfe"})]
+            else:
+                for name in QUERIES:
+                    tried += [(f"{good}?{name}={value}", {}) for value in some(QUERY, f"{route} {name}", 1).values()]
+            for address, changed in tried:
+                form = {**FORM, **changed} if method == "POST" else None
+                answer = await browser.request(method, address, data=form)
+                if wrong := broken(answer):
+                    found.append(f"{method} {address[:80]} {str(changed)[:80]}: {wrong}")
+    assert not found, "\n".join(found)
+
+
+async def test_bodies_that_are_no_form_break_no_page(console: Console) -> None:
+    found = []
+    bodies = {
+        "application/json": b'{"given": true}',
+        "application/x-www-form-urlencoded": b"a=%ff&" * 2_000 + b"\xff\0",
+        "multipart/form-data; boundary=x": b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n",
+        "multipart/form-data": b"hello",
+        "text/plain; charset=klingon": b"\xff\xfe",
+    }
+    async with console.browser() as browser:
+        await console.sign_in(browser, console.person(("operator", None)))
+        for route in (each for each in ROUTES if each.startswith("POST")):
+            path = route.split()[1].replace("{}", str(new_id()))
+            for kind, content in bodies.items():
+                answer = await browser.post(path, content=content, headers={"Content-Type": kind})
+                if wrong := broken(answer):
+                    found.append(f"{route}, {kind}: {wrong}")
+    assert not found, "\n".join(found)
+
+
+async def test_cookies_that_are_none_of_ours_are_nobody(console: Console) -> None:
+    async with console.browser() as browser:
+        for value in ("", "a", "a" * 5_000, "%00", quote("ä" * 20), "' OR 1=1 --", "../../etc/passwd"):
+            answer = await browser.get("/account", headers={"Cookie": f"intercluster_session={value}"})
+            assert answer.status_code == 303, value
+            assert answer.headers["location"].startswith("/sign-in")
