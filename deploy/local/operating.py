@@ -110,11 +110,11 @@ def trace(client: OperatorClient, organisation_id: str) -> list[dict[str, Any]]:
 
 def print_trace(entries: list[dict[str, Any]], name: str, console: Console) -> None:
     """Print a trace as a table."""
-    table = Table("time (UTC)", "service", "event", "key", "version", "trace", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table("time (UTC)", "service", "event", "key", "v", "trace", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.title = f"Events that concern {name}"
     for each in entries:
         short = each["type"].removeprefix("org.intercluster.")
-        cells = (each["time"][11:23], each["service"], short, each["key"][-12:], each["version"])
+        cells = (each["time"][11:23], each["service"], short, each["key"][-8:], each["version"])
         table.add_row(*cells, (each["trace_id"] or "")[:8])
     console.print(table)
 
