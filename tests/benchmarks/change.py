@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from deploy.local.demo.mailbox_reader import answer_links
 from deploy.local.process import LOOPBACK
-from services.matching.encoder.encoder import DIMENSIONS, Space, load_encoder
+from services.matching.encoder.encoder import DIMENSIONS, ReadText, Space, load_encoder
 from shared.contracts.topics import dead_letters
 from tests.benchmarks.figures import Figure, at_most, percentile
 from tests.faults.field import Field
@@ -109,7 +109,7 @@ def _encode(models: Path) -> float:
     for number in range(TIMES):
         started = time.perf_counter()
         for space in Space:
-            encoder.encode(space, [f"{number} {text}"])
+            encoder.encode(space, [ReadText("en", f"{number} {text}")])
         taken.append(time.perf_counter() - started)
     return median(taken)
 
