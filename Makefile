@@ -14,7 +14,7 @@ WORKERS ?= 2
 
 export PYTHON TORCH TORCH_SOURCE
 BIN := .venv/bin
-with_kafka = $(if $(KAFKA_HOME),KAFKA_HOME="$(abspath $(KAFKA_HOME))")
+with_kafka = $(if $(KAFKA_HOME),KAFKA_HOME="$$(cd "$(KAFKA_HOME)" && pwd)")
 
 .PHONY: help demo up test lint types unit bench lock clean install install-test chromium
 
