@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +49,8 @@ class MailboxReader:
 
     def wait_for(self, to: str, after: int, link: str = "", contains: str = "", seconds: float = 60) -> dict[str, Any]:
         """Return the first message to that address with such a link and text; raises when none came in time."""
-        for _ in range(max(1, round(seconds / LONGEST_POLL_SECONDS))):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
             for message in self.messages(to, after, wait=LONGEST_POLL_SECONDS):
                 has_link = not link or any(link in each for each in message["links"])
                 if has_link and contains in message["text"]:

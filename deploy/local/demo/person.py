@@ -35,7 +35,7 @@ class Person:
         """Ask the console for a sign-in link and return it from the mail."""
         before = self._mailbox.newest()
         self._post("/sign-in", data={"email": self.email})
-        mail = self._mailbox.wait_for(self.email, before, link="/sign-in/", seconds=30)
+        mail = self._mailbox.wait_for(self.email, before, link="/sign-in/")
         return link_with(mail, "/sign-in/")
 
     def sign_in(self) -> None:
