@@ -89,7 +89,7 @@ HEADERS: dict[str, dict[str, str | bytes]] = {
 """Headers beside a good body."""
 
 
-def some(values: Mapping[str, Any], salt: str, count: int = 6) -> dict[str, Any]:
+def some(values: Mapping[str, Any], salt: str, count: int) -> dict[str, Any]:
     """Return ``count`` of the values, others for another salt, the same in every run."""
     names = list(values)
     begin = crc32(salt.encode())

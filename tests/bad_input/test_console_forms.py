@@ -1,5 +1,7 @@
 """Bad input in every form, address and query of the console: a page that says so, never a broken one."""
 
+from collections import defaultdict
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -8,23 +10,11 @@ from shared.ids import new_id
 from tests.bad_input.nasty import PATHS, QUERY, VALUES, some
 from tests.console.conftest import Console
 from tests.security.console_table import ENDLESS, table
+from tests.security.routes import shape
 from tests.security.test_console_access import FORM
 
 ROUTES = [route for route in table() if route not in (ENDLESS, "POST /sign-out")]
 ROLES = ("sme_contact", "hub_manager", "voucher_administrator", "auditor")
-QUERIES = (
-    "organisation_id",
-    "cursor",
-    "state",
-    "q",
-    "connection_id",
-    "next",
-    "open",
-    "kind",
-    "country",
-    "visit_id",
-    "done",
-)
 
 
 def broken(answer: httpx.Response) -> str:
@@ -39,8 +29,22 @@ def broken(answer: httpx.Response) -> str:
     return ""
 
 
+def inputs_of(document: dict[str, Any]) -> defaultdict[str, list[str]]:
+    """Return route → names of its query parameters or form fields."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            route = f"{method.upper()} {shape(path)}"
+            found[route] += [each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"]
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                name = content["schema"].get("$ref", "/").rsplit("/", 1)[1]
+                found[route] += document["components"]["schemas"].get(name, content["schema"]).get("properties", ())
+    return found
+
+
 async def test_no_input_breaks_a_page(console: Console) -> None:
     found = []
+    inputs = inputs_of(console.app.openapi())
     somebody = console.person(*((role, new_id()) for role in ROLES), ("operator", None))
     async with console.browser() as browser:
         await console.sign_in(browser, somebody)
@@ -51,14 +55,14 @@ async def test_no_input_breaks_a_page(console: Console) -> None:
             if "{}" in path:
                 tried += [(path.replace("{}", value), {}) for value in some(PATHS, route, 4).values()]
             if method == "POST":
-                for field in FORM:
-                    for value in some(VALUES, f"{route} {field}", 1).values():
+                for field in inputs[route]:
+                    for value in some(VALUES, f"{route} {field}", 4).values():
                         said = value if isinstance(value, str) else str(value)
                         tried.append((good, {field: said.encode("utf-8", "replace")}))
                 tried += [(good, {"": ""}), (good, {"_": b"\xff\xfe"})]
             else:
-                for name in QUERIES:
-                    tried += [(f"{good}?{name}={value}", {}) for value in some(QUERY, f"{route} {name}", 1).values()]
+                for name in (*inputs[route], "done", "unknown"):
+                    tried += [(f"{good}?{name}={value}", {}) for value in some(QUERY, f"{route} {name}", 3).values()]
             for address, changed in tried:
                 form = {**FORM, **changed} if method == "POST" else None
                 answer = await browser.request(method, address, data=form)

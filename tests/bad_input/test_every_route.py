@@ -29,7 +29,7 @@ async def test_bodies_that_are_no_request(of: World) -> None:
     found = []
     for route in routes(of, "POST", "PUT"):
         call = await of.makers[route]()
-        for name, content in some(BODIES, route, 9).items():
+        for name, content in some(BODIES, route, 6).items():
             if wrong := fault(await send(of, route, with_body(call, content))):
                 found.append(f"{route}, {name}: {wrong}")
     assert not found, "\n".join(found)
@@ -41,7 +41,7 @@ async def test_bad_values_in_each_field(of: World) -> None:
     for route in routes(of, "POST", "PUT"):
         call = await of.makers[route]()
         for place in leaves(call.body):
-            for name, value in some(VALUES, f"{route} {place}").items():
+            for name, value in some(VALUES, f"{route} {place}", 3).items():
                 said = with_value(call.body, place, value)
                 if wrong := fault(await send(of, route, replace(call, body=said))):
                     found.append(f"{route}, {name} as {place}: {wrong}")
@@ -53,7 +53,7 @@ async def test_bad_headers(of: World) -> None:
     found = []
     for route in routes(of, "GET", "POST", "PUT", "DELETE"):
         call = await of.makers[route]()
-        for name, headers in some(HEADERS, route, 8).items():
+        for name, headers in some(HEADERS, route, 4).items():
             if wrong := fault(await send(of, route, call, headers=headers)):
                 found.append(f"{route}, {name}: {wrong}")
     assert not found, "\n".join(found)
@@ -64,7 +64,7 @@ async def test_bad_ids_in_the_address(of: World) -> None:
     found = []
     for route in (each for each in TABLES[of.name] if "{}" in each):
         call = await of.makers[route]()
-        for value in some(PATHS, route, 5).values():
+        for value in some(PATHS, route, 3).values():
             path = route.split()[1].replace("{}", value)
             answer = await send(of, route, replace(call, path=path))
             if wrong := fault(answer):
@@ -89,7 +89,7 @@ async def test_bad_and_unknown_query_parameters(of: World) -> None:
         path, _, good = call.path.partition("?")
         for name in (*known[route], "unknown"):
             others = "&".join(each for each in good.split("&") if each and not each.startswith(f"{name}="))
-            for value in some(QUERY, f"{route} {name}").values():
+            for value in some(QUERY, f"{route} {name}", 3).values():
                 bad = replace(call, path=f"{path}?{name}={value}&{others}")
                 if wrong := fault(await send(of, route, bad)):
                     found.append(f"{route} ?{name}={value[:40]}: {wrong}")

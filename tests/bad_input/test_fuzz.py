@@ -17,7 +17,7 @@ from tests.security.tables import TABLES
 from tests.security.worlds import FURNISH, application
 
 CALM = settings(
-    max_examples=120,
+    max_examples=100,
     derandomize=True,
     deadline=None,
     database=None,
