@@ -223,6 +223,9 @@ class Stack:
         }
         if service == "matching":
             own |= {"MODELS_DIRECTORY": str(MODELS)}
+        if service == "console":
+            # Everybody signs in from this one machine, and the demo's people do so at every telling.
+            own |= {"SIGN_INS_PER_ADDRESS": "60", "SIGN_INS_PER_CLIENT": "1000"}
         if service == "notifier":
             own |= {"SMTP_HOST": LOOPBACK, "SMTP_PORT": str(ports["smtp"])}
         return {
