@@ -46,7 +46,7 @@ def pages(town: Town) -> list[tuple[str, str, list[str]]]:
         ("sme", "/vouchers/new", ["€9,360.00 left", partner]),
         ("sme", f"/vouchers/{town.issued}", ["Hand in the invoice", "Cancel the voucher"]),
         ("sme", "/account", ["Language and time", "Sign out on all devices"]),
-        ("sme", "/account/messages", ["Suggestions", "Sent", "250 OK"]),
+        ("sme", "/account/messages", ["Suggestion", "Sent", "250 OK"]),
         ("sme", "/statements?q=sealing", [partner, "carters de turbines", 'lang="fr"', "Score 71 of 100", "Offer"]),
         ("sme", "/statements", ["What are you looking for?"]),
         ("hub", "/messages", ["Green Tech Valley Cluster", "Send again"]),
