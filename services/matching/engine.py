@@ -4,11 +4,13 @@ import asyncio
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import structlog
 
+from services.matching import waking
 from services.matching.encoder.encoder import Encoder, ReadText, Space, calibrations, load_encoder, standard_names
 from services.matching.encoder.errors import ModelUnavailableError
 from services.matching.settings import Settings
@@ -20,6 +22,19 @@ log = structlog.get_logger()
 
 RETRY_SECONDS = 30.0
 """A missing model is looked for again after so long: preparing the models mends a running service."""
+
+
+@dataclass(frozen=True)
+class LastChange:
+    """The newest change noticed: its number, when (monotonic seconds), and how long after the one before."""
+
+    number: int = 0
+    noticed: float = -1e9
+    pause: float = 0.0
+
+    def then(self, number: int, moment: float) -> "LastChange":
+        """Return the newest change after looking again."""
+        return self if number == self.number else LastChange(number, moment, moment - self.noticed)
 
 
 class Engine:
@@ -34,8 +49,9 @@ class Engine:
         """
         self.world = World(self.models, calibrations(self.models[Space.MULTILINGUAL]))
         self.last_round_ended = -1e9
-        self.last_change = (0, -1e9)
+        self.last_change = LastChange()
         self.checked_readers = False
+        self.woken = waking.listen()
         self._encoder = encoder
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="encoder")
         self._loading = asyncio.Lock()

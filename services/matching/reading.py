@@ -25,10 +25,10 @@ async def read_batch(database: Database, engine: Engine) -> int:
     """Read up to one batch of statements; returns how many were there to read. Raises ``ModelUnavailableError``."""
     async with database.session() as session:
         batch = await profiles.statements_to_read(session, engine.settings.statements_per_batch)
+        if not batch:
+            return 0
         hashes = {each.text_hash for each in batch}
         known = {space: await profiles.known_vectors(session, engine.models[space], hashes) for space in Space}
-    if not batch:
-        return 0
     vectors: list[Row] = []
     for space in Space:
         vectors += await _encode(engine, space, _texts(batch, space, known[space]))

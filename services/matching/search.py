@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.matching.encoder.calibration import Calibration, Vectors
-from services.matching.encoder.encoder import DIMENSIONS, Space, meeting_space
+from services.matching.encoder.encoder import DIMENSIONS, Space
 from services.matching.parties import Party, StatementFact
 from services.matching.scoring import DECIMALS, Meeting
 from shared.contracts.profiles import StatementRole
@@ -88,8 +88,11 @@ class StatementIndex:
         needs, offers = (rows[active[rows]] if rows.size else rows for rows in (self._needs, self._offers))
         found = {(need, offer) for need, offer in self._closest(needs, offers, at_least)}
         found |= {(need, offer) for offer, need in self._closest(offers, needs, at_least)}
-        exact = ((need, offer, self.similarity(need, offer)) for need, offer in sorted(found))
-        return [self._meeting(need, offer, value) for need, offer, value in exact if value >= at_least]
+        pairs = sorted(found)
+        exact = self._exact(np.array(pairs, np.intp).reshape(-1, 2))
+        return [
+            self._meeting(*pair, value) for pair, value in zip(pairs, exact.tolist(), strict=True) if value >= at_least
+        ]
 
     def _closest(
         self, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp], at_least: float
@@ -112,10 +115,16 @@ class StatementIndex:
         """Return the exact calibrated similarity of two entries, rounded; independent of everything else in the
         index.
         """
-        a, b = self.entries[one], self.entries[other]
-        space = meeting_space(a.statement.language, b.statement.language)
-        products = a.vectors[space].astype(np.float64) * b.vectors[space].astype(np.float64)
-        return round(float(self._calibrations[space].similarity(products.sum())), DECIMALS)
+        return float(self._exact(np.array([[one, other]], np.intp))[0])
+
+    def _exact(self, pairs: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+        """Return the similarities of pairs of rows, shape (n, 2): every row is summed alike, whatever n is."""
+        result = np.zeros(len(pairs))
+        in_english = self._english[pairs].all(axis=1)
+        for space, chosen in ((Space.ENGLISH, in_english), (Space.MULTILINGUAL, ~in_english)):
+            one, other = (self._matrices[space][pairs[chosen, side]].astype(np.float64) for side in (0, 1))
+            result[chosen] = self._calibrations[space].similarity((one * other).sum(axis=1))
+        return np.round(result, DECIMALS)
 
     def _meeting(self, need: int, offer: int, similarity: float) -> Meeting:
         n, o = self.entries[need].statement, self.entries[offer].statement

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.matching.answers import ANSWERABLE, state_after
 from services.matching.models import Suggestion
 from services.matching.repository import suggestions as rows
+from services.matching.waking import wake_after_commit
 from shared.clock import now
 from shared.contracts import EventType, Version
 from shared.contracts.matching import (
@@ -66,6 +67,7 @@ async def answer_suggestion(
     setattr(row, side, str(answer))
     row.state = state_after(_answer(row.first_answer), _answer(row.second_answer))
     row.settled = False
+    wake_after_commit(session)
     if row.state == SuggestionState.CONNECTED:
         row.connected_at = now()
         await tell(session, row, SUGGESTION_CONNECTED)

@@ -1,6 +1,8 @@
 """Slow work: reading statements and matching rounds (one leader), drafting roadmaps (the durable queue)."""
 
+import asyncio
 import time
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +17,9 @@ from shared.context import Context
 from shared.messaging import Jobs
 from shared.service import Periodic
 
+LOOK_SECONDS = 0.2
+"""How often the leader looks for work when nobody wakes it."""
+
 TURN_SECONDS = 2.0
 """After so long the caller looks whether this process is still the leader."""
 
@@ -28,15 +33,23 @@ async def draft(context: Context, payload: dict[str, Any]) -> None:
 
 
 async def read_and_match(context: Context) -> None:
-    """The leader's work: read statements, hold a round when one is due, again while there is something to do."""
+    """The leader's turn: read statements and hold rounds as they are due, else wait for something to do."""
     engine = engine_of(context)
     if not engine.checked_readers:
         async with context.database.transaction() as session:
             await profiles.forget_encoder(session, engine.version)
         engine.checked_readers = True
     until = time.monotonic() + TURN_SECONDS
-    while await _step(context, engine) and time.monotonic() < until:
-        pass
+    while time.monotonic() < until:
+        engine.woken.clear()
+        if not await _step(context, engine):
+            await _woken(engine, LOOK_SECONDS)
+
+
+async def _woken(engine: Engine, seconds: float) -> None:
+    """Wait for a hint that something has changed, or so long."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(engine.woken.wait(), seconds)
 
 
 async def _step(context: Context, engine: Engine) -> bool:
@@ -48,8 +61,7 @@ async def _step(context: Context, engine: Engine) -> bool:
         owed = await rows.is_round_owed(session)
         waiting = await rows.anything_to_read(session)
         change = await rows.newest_change(session)
-    if change != engine.last_change[0]:
-        engine.last_change = (change, time.monotonic())
+    engine.last_change = engine.last_change.then(change, time.monotonic())
     if owed and is_due(engine, time.monotonic(), waiting):
         await run_round(context.database, engine)
         engine.last_round_ended = time.monotonic()
@@ -60,12 +72,13 @@ async def _step(context: Context, engine: Engine) -> bool:
 def is_due(engine: Engine, moment: float, waiting: bool) -> bool:
     """Whether a round that is owed may start: at once when idle, every few seconds while changes keep coming.
 
-    A burst is over when nothing waits to be read and nothing has changed for a moment.
+    Idle is: nothing waits to be read, and the newest change came alone or has been the newest for a moment.
     """
-    settings = engine.settings
-    idle = moment - engine.last_round_ended >= settings.round_every_seconds
-    over = not waiting and moment - engine.last_change[1] >= settings.round_quiet_seconds
-    return idle or over
+    settings, change = engine.settings, engine.last_change
+    if moment - engine.last_round_ended >= settings.round_every_seconds:
+        return True
+    alone = change.pause >= settings.round_alone_seconds
+    return not waiting and (alone or moment - change.noticed >= settings.round_quiet_seconds)
 
 
-PERIODIC = (Periodic("matching", seconds=0.2, run=read_and_match, leader=True),)
+PERIODIC = (Periodic("matching", seconds=0.05, run=read_and_match, leader=True),)

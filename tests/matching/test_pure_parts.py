@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.matching.answers import AFTER_ANSWERS, state_after
 from services.matching.encoder.calibration import LEVELS, Calibration
-from services.matching.encoder.encoder import Space, calibrations, meeting_space, read_text
+from services.matching.encoder.encoder import Space, calibrations, read_text
 from services.matching.encoder.language import language_of
 from services.matching.encoder.packed_e5 import dequantise
 from services.matching.encoder.text import MAX_CHARACTERS, clean, text_hash
@@ -46,8 +46,6 @@ def test_a_stated_language_is_trusted_and_a_missing_one_is_found() -> None:
     assert read_text("A need", "en").spaces == (Space.ENGLISH, Space.MULTILINGUAL)
     assert read_text("Ein Bedarf", "de").spaces == (Space.MULTILINGUAL,)
     assert read_text("", "en").spaces == ()
-    assert meeting_space("en", "en") == Space.ENGLISH
-    assert meeting_space("en", "pl") == Space.MULTILINGUAL
 
 
 @given(st.text(min_size=1), st.integers(1, 60))

@@ -5,6 +5,7 @@ import random
 import pytest
 
 from services.matching import parties, scoring
+from services.matching.engine import LastChange
 from services.matching.repository import suggestions as rows
 from services.matching.work import is_due
 from shared.contracts.profiles import OrganisationStatus
@@ -197,11 +198,15 @@ async def test_a_round_is_owed_from_a_change_until_a_round_has_seen_it(matching:
 
 def test_a_round_comes_at_once_when_idle_and_every_few_seconds_in_a_burst(matching: Matching) -> None:
     engine = matching.engine
-    engine.last_round_ended, engine.last_change = 100.0, (1, 100.9)
+    engine.last_round_ended, engine.last_change = 100.0, LastChange(1, 100.8).then(2, 100.9)
     assert is_due(engine, 105.0, waiting=True)
     assert not is_due(engine, 101.0, waiting=True)
     assert not is_due(engine, 101.0, waiting=False)
     assert is_due(engine, 101.5, waiting=False)
+    engine.last_change = LastChange(1, 99.0).then(2, 101.0)
+    assert is_due(engine, 101.0, waiting=False)
+    assert not is_due(engine, 101.0, waiting=True)
+    assert engine.last_change.then(2, 102.0) is engine.last_change
 
 
 def test_pairs_have_one_key_whichever_way_round() -> None:

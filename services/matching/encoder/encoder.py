@@ -64,11 +64,6 @@ def read_text(text: str, stated_language: str | None) -> ReadText:
     return ReadText(language_of(stated_language, cleaned), cleaned)
 
 
-def meeting_space(one_language: str, other_language: str) -> Space:
-    """Return the space in which statements of these languages are compared."""
-    return Space.ENGLISH if one_language == other_language == "en" else Space.MULTILINGUAL
-
-
 class Encoder:
     """Two models behind one interface."""
 
