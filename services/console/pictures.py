@@ -16,12 +16,13 @@ RING_RADIUS = 19
 RING_LENGTH = 2 * pi * RING_RADIUS
 BAR_WIDTH = 320
 ROW_HEIGHT = 46
-COLUMN_WIDTH = 176
-LABEL_WIDTH = 300
+COLUMN_WIDTH = 150
+LABEL_WIDTH = 200
 HEAD_HEIGHT = 78
 LARGEST_RADIUS = 17
-WORDS_OF_LABEL = 42
-WORDS_OF_HEAD = 20
+WORDS_OF_LABEL = 27
+LABEL_LINES = 2
+WORDS_OF_HEAD = 17
 HEAD_LINES = 3
 
 
@@ -120,24 +121,33 @@ def _theme_row(theme: Theme, index: int, clusters: Sequence[UUID], most: int, wi
     strengths = {each.cluster_id: each for each in theme.strengths}
     cells = [
         Markup('<line class="matrix-line" x1="0" x2="{width}" y1="{top}" y2="{top}"/>').format(width=width, top=top),
-        Markup('<text class="matrix-label" x="4" y="{y}">{label}</text>').format(
-            y=middle + 5, label=shortened(theme.label, WORDS_OF_LABEL)
-        ),
+        _label(theme.label, middle),
     ]
     for number, cluster in enumerate(clusters):
         strength = strengths.get(cluster)
         if strength is None:
             continue
         x = _column(number)
-        cells += [_dot("matrix-offer", x - 22, middle, strength.offers, most)]
-        cells += [_dot("matrix-need", x + 22, middle, strength.needs, most)]
+        cells += [_dot("matrix-offer", x - 21, middle, strength.offers, most)]
+        cells += [_dot("matrix-need", x + 21, middle, strength.needs, most)]
         if cluster in theme.gaps:
             cells.append(
                 Markup('<path class="matrix-gap" d="M{x} {y} l7 12 h-14 z"><title>Gap</title></path>').format(
-                    x=x + 52, y=middle - 6
+                    x=x + 50, y=middle - 6
                 )
             )
     return Markup("").join(cells)
+
+
+def _label(text: str, middle: float) -> Markup:
+    """Write a theme's label in at most two lines around the middle of its row."""
+    lines = lines_of(text, WORDS_OF_LABEL, LABEL_LINES)
+    first = middle + 5 - 8.5 * (len(lines) - 1)
+    spans = (
+        Markup('<tspan x="4" y="{y}">{line}</tspan>').format(y=first + 17 * number, line=line)
+        for number, line in enumerate(lines)
+    )
+    return Markup('<text class="matrix-label">{spans}</text>').format(spans=Markup("").join(spans))
 
 
 def _dot(kind: str, x: float, y: float, number: int, most: int) -> Markup:
