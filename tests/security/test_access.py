@@ -110,3 +110,28 @@ async def test_each_party_signs_for_itself_alone(of: World, party: str) -> None:
         token = of.person_token(roles=(signers[signer],))
         answer = await of.send("POST", said, f"Bearer {token}")
         assert answer.status_code == (200 if signer == party else 403), (signer, party)
+
+
+@pytest.mark.parametrize("of", ["matching"], indirect=True)
+async def test_nobody_is_told_what_the_other_side_answered_before_both_agreed(of: World) -> None:
+    call = await of.makers["POST /suggestions/{}/answers"]()
+    path = call.path.removesuffix("/answers")
+    pair = await of.done("ope", "GET", path)
+    partner = pair["second_id"] if pair["first_id"] == call.body["organisation_id"] else pair["first_id"]
+    other = f"Bearer {of.person_token(roles=(Role('sme_contact', UUID(partner)),))}"
+    answered = await of.done("her", "POST", call.path, call.body)
+    assert {answered["first_answer"], answered["second_answer"]} == {"interested", None}
+
+    async def shown() -> set[str | None]:
+        one = (await of.send("GET", Call(path), other)).json()
+        (line,) = [
+            each
+            for each in (await of.send("GET", Call("/suggestions?limit=200"), other)).json()["items"]
+            if each["suggestion_id"] == one["suggestion_id"]
+        ]
+        assert (line["first_answer"], line["second_answer"]) == (one["first_answer"], one["second_answer"])
+        return {one["first_answer"], one["second_answer"]}
+
+    assert await shown() == {None}
+    await of.send("POST", Call(call.path, {"organisation_id": partner, "answer": "interested"}), other)
+    assert await shown() == {"interested"}

@@ -60,7 +60,7 @@ async def _page(
     found = await rows.page(session, scope, limit + 1, _place(cursor), organisation_id, state)
     shown = found[:limit]
     following = f"{shown[-1].score!r}_{shown[-1].id}" if len(found) > limit else None
-    return SuggestionPage(items=await views(session, shown), next_cursor=following)
+    return SuggestionPage(items=await views(session, shown, scope), next_cursor=following)
 
 
 def _place(cursor: str) -> tuple[float, UUID] | None:
@@ -76,10 +76,11 @@ def _place(cursor: str) -> tuple[float, UUID] | None:
 @router.get("/suggestions/{suggestion_id}")
 async def show_suggestion(caller: Caller, session: Session, suggestion_id: UUID) -> SuggestionView:
     """Show one suggestion."""
-    row = await rows.find(session, scope_of(caller), suggestion_id)
+    scope = scope_of(caller)
+    row = await rows.find(session, scope, suggestion_id)
     if row is None:
         raise not_found("suggestion", suggestion_id)
-    return (await views(session, [row]))[0]
+    return (await views(session, [row], scope))[0]
 
 
 @router.post("/suggestions/{suggestion_id}/answers")
@@ -93,20 +94,30 @@ async def answer(caller: CallerOrLink, session: Session, suggestion_id: UUID, bo
     if changed:
         detail = {"answer": str(body.answer), "state": row.state}
         await audit(session, caller, "suggestion.answered", body.organisation_id, suggestion_id, detail)
-    return (await views(session, [row]))[0]
+    return (await views(session, [row], rows.Scope(organisations=frozenset({body.organisation_id}))))[0]
 
 
-async def views(session: AsyncSession, found: Sequence[Suggestion]) -> list[SuggestionView]:
-    """Return suggestions as the API shows them; an erased organisation has no name."""
-    names = await names_of(session, {side for row in found for side in (row.first_id, row.second_id)})
+async def views(session: AsyncSession, found: Sequence[Suggestion], scope: rows.Scope) -> list[SuggestionView]:
+    """Return suggestions as the API shows them; an erased organisation has no name.
+
+    Before both have agreed, nobody is told what the other side has answered.
+    """
+    sides = {side for row in found for side in (row.first_id, row.second_id)}
+    names = await names_of(session, sides)
+    own = await rows.within(session, scope, sides)
     shown = []
     for row in found:
         (first_name, first_country), (second_name, second_country) = (
             names.get(side, ("", "")) for side in (row.first_id, row.second_id)
         )
+        connected = row.state == SuggestionState.CONNECTED
+        told = dict(snapshot(row)) | {
+            "first_answer": row.first_answer if connected or row.first_id in own else None,
+            "second_answer": row.second_answer if connected or row.second_id in own else None,
+        }
         shown.append(
             SuggestionView(
-                **dict(snapshot(row)),
+                **told,
                 first_name=first_name,
                 second_name=second_name,
                 first_country=first_country,

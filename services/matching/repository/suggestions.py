@@ -42,6 +42,12 @@ async def may_see_organisation(session: AsyncSession, scope: Scope, organisation
     return bool(await session.scalar(sa.select(scope.condition(organisation_id))))
 
 
+async def within(session: AsyncSession, scope: Scope, organisation_ids: Collection[UUID]) -> set[UUID]:
+    """Return those of the organisations that lie within the caller's scope."""
+    query = sa.select(col(Organisation.id)).where(col(Organisation.id).in_(organisation_ids))
+    return set(await session.scalars(query.where(scope.condition(col(Organisation.id)))))
+
+
 def _within(scope: Scope) -> sa.ColumnElement[bool]:
     return sa.or_(scope.condition(col(Suggestion.first_id)), scope.condition(col(Suggestion.second_id)))
 
