@@ -12,14 +12,14 @@ from pathlib import Path
 import httpx
 
 from deploy.local.broker import ApacheKafka, Broker, EmbeddedBroker
+from deploy.local.environment import MODELS, for_service, inherited
 from deploy.local.keys import Keys
 from deploy.local.postgres import Postgres
-from deploy.local.process import LOOPBACK, Process, StartError, listens, run_apart, wait_until
-from deploy.local.state import REPOSITORY, Installation
+from deploy.local.process import Process, StartError, listens, run_apart, wait_until
+from deploy.local.state import Installation
 from shared.contracts.topics import SERVICES
 
 READY_WITHIN_SECONDS = 180.0
-MODELS = REPOSITORY / ".intercluster" / "models"
 STOP_WITHIN_SECONDS = 20.0
 
 Report = Callable[[str], None]
@@ -162,7 +162,7 @@ class Stack:
         log = self.installation.logs / "migrations.log"
         urls = {f"DATABASE_URL_{service.upper()}": self.database_url(service) for service in self.services}
         migration = Process(
-            "migrations", [sys.executable, "-m", "deploy.migrate"], log, environment={**self._base(), **urls}
+            "migrations", [sys.executable, "-m", "deploy.migrate"], log, environment={**inherited(), **urls}
         )
         self._run_to_end(migration, "the migrations failed")
         self.report("five databases are at their newest revision")
@@ -173,7 +173,7 @@ class Stack:
         # Not `-m services.matching prepare-models`: that imports the whole service first.
         program = "import sys; from services.matching.prepare_models import prepare; sys.exit(prepare(sys.argv[1:]))"
         command = [sys.executable, "-c", program, "--directory", str(MODELS)]
-        self._run_to_end(Process("models", command, log, environment=self._base()), "the models could not be prepared")
+        self._run_to_end(Process("models", command, log, environment=inherited()), "the models could not be prepared")
         self.report("the models are prepared")
 
     def start_broker(self) -> None:
@@ -207,33 +207,10 @@ class Stack:
         self.processes[service] = process
 
     def service_environment(self, service: str) -> dict[str, str]:
-        """Return everything a service is told: addresses, its database, its key. Secrets stay in this process tree."""
-        ports = self.installation.ports
-        common = {
-            "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap,
-            "KAFKA_PROFILE": self.profile,
-            "TRUSTED_KEYS_FILE": str(self.keys.trusted),
-            "PUBLIC_BASE_URL": self.installation.url("console"),
-            **{f"{name.upper()}_URL": url for name, url in self.installation.urls().items()},
-        }
-        own = {
-            "DATABASE_URL": self.database_url(service),
-            "SIGNING_KEY_FILE": str(self.keys.private(service)),
-            "HTTP_PORT": str(ports[service]),
-        }
-        if service == "matching":
-            own |= {"MODELS_DIRECTORY": str(MODELS)}
-        if service == "console":
-            # Everybody signs in from this one machine, and the demo's people do so at every telling.
-            own |= {"SIGN_INS_PER_ADDRESS": "60", "SIGN_INS_PER_CLIENT": "1000"}
-        if service == "notifier":
-            own |= {"SMTP_HOST": LOOPBACK, "SMTP_PORT": str(ports["smtp"])}
-        return {
-            **self._base(),
-            **{f"INTERCLUSTER_{name}": value for name, value in common.items()},
-            **{f"INTERCLUSTER_{service.upper()}_{name}": value for name, value in own.items()},
-            **self.extra_environment,
-        }
+        """Return everything a service is told; ``environment`` given to the stack overrides."""
+        url = self.database_url(service)
+        told = for_service(service, self.installation, self.keys, self.bootstrap, self.profile, url)
+        return {**told, **self.extra_environment}
 
     def wait_ready(self, services: Iterable[str], seconds: float = READY_WITHIN_SECONDS) -> None:
         """Wait until all these services say they are ready; a service that ended instead is an error with its log."""
@@ -264,7 +241,7 @@ class Stack:
         ports = self.installation.ports
         command = [sys.executable, "-m", "deploy.local.mailbox", "--folder", str(self.installation.folder / "mails")]
         command += ["--smtp-port", str(ports["smtp"]), "--http-port", str(ports["mailbox"])]
-        process = Process("mailbox", command, self.installation.logs / "mailbox.log", environment=self._base())
+        process = Process("mailbox", command, self.installation.logs / "mailbox.log", environment=inherited())
         process.start()
         self.processes["mailbox"] = process
         wait_until(lambda: not process.alive or listens(ports["mailbox"]), 30, "the mailbox listens")
@@ -281,19 +258,6 @@ class Stack:
         if self.installation.ports[name] != port:
             self.report(f"port {self.installation.ports[name]} is busy: {name} listens on {port}")
             self.installation.ports[name] = port
-
-    def _base(self) -> dict[str, str]:
-        """Return what every child inherits: our own environment without secrets of the caller's services."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE_URL", "KAFKA_"))}
-        return {
-            **kept,
-            "PYTHONPATH": str(REPOSITORY),
-            "PYTHONUNBUFFERED": "1",
-            # One arena instead of eight per core: 20 to 40 MB less for each service.
-            "MALLOC_ARENA_MAX": "2",
-            # The models come from wheels; nothing may look for them elsewhere.
-            "HF_HUB_OFFLINE": "1",
-        }
 
 
 def _stop_together(processes: list[Process], seconds: float) -> None:

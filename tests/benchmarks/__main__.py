@@ -10,8 +10,9 @@ from pathlib import Path
 from rich.console import Console
 
 from deploy.local.broker import choose_broker
+from deploy.local.environment import MODELS
 from deploy.local.postgres import Postgres
-from deploy.local.stack import MODELS, Stack
+from deploy.local.stack import Stack
 from deploy.local.state import Installation
 from deploy.topics import ensure_topics
 from tests.benchmarks import bulk, change, memory, relay, story
