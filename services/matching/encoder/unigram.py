@@ -41,7 +41,7 @@ class UnigramTokenizer:
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text, at most ``max_tokens`` of them."""
         text = _SPACES.sub(" ", unicodedata.normalize("NFKC", text.translate(self._vanish))).replace(" ", SPACE)
-        if not text.startswith(SPACE):
+        if text and not text.startswith(SPACE):
             text = SPACE + text
         ids: list[int] = []
         for word in _WORDS.findall(text):
