@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from deploy.local.cli import app
 from deploy.local.demo import Outcome, play
+from deploy.local.demo.mailbox_reader import answer_links
 from deploy.local.process import wait_until
 from deploy.local.stack import Stack
 from shared.contracts.topics import SERVICES
@@ -117,7 +119,13 @@ def test_replaying_everything_sends_no_mail_and_pays_nothing_again(outcome: Outc
     assert "would be sent again" in counted
     assert run(stack, "replay", "--all", "--yes").exit_code == 0
     _wait_until_sent(stack)
-    assert outcome.scene.mailbox.newest() == mails
+    # Matching may still find new pairs meanwhile, so what counts is that no occasion was mailed again.
+    arrived = outcome.scene.mailbox.messages()
+    links = Counter((each.email, each.suggestion_id, each.answer) for mail in arrived for each in answer_links(mail))
+    assert [key for key, times in links.items() if times > 1] == []
+    assert [key for key, times in Counter(mail["message_id"] for mail in arrived).items() if times > 1] == []
+    others = [mail["subject"] for mail in arrived if mail["number"] > mails and not answer_links(mail)]
+    assert others == [], "connections, visits and vouchers were told once"
     path = f"/programmes/{outcome.scene.programme['programme_id']}/ledger"
     assert outcome.scene.person(outcome.people["Voucher administrator"]).call("mobility", "GET", path)["balanced"]
 
