@@ -18,7 +18,7 @@ class Settings(ServiceSettings):
     """A sign-in link works this long, and once."""
     sign_ins_per_address: int = 10
     """Links that may be asked for one e-mail address within :attr:`sign_in_window_minutes`."""
-    sign_ins_per_client: int = 60
+    sign_ins_per_client: int = 120
     """Links that may be asked from one IP address within the window; an office shares one address."""
     sign_in_window_minutes: int = 15
     card_seconds: float = 60.0
