@@ -14,7 +14,6 @@ from services.matching.encoder.encoder import Encoder, ReadText, Space, load_enc
 from services.matching.encoder.errors import ModelDamagedError, ModelMissingError
 from services.matching.encoder.packed_e5 import read_packed_e5
 from services.matching.encoder.preparation import MULTILINGUAL, multilingual_folder, prepare_models
-from services.matching.encoder.unigram import UnigramTokenizer
 from services.matching.prepare_models import prepare
 
 BATTERIES = {
@@ -91,30 +90,8 @@ def test_the_unpacked_model_says_what_the_wheels_own_engine_says(directory: Path
     model = SentenceModel(multilingual_folder(directory), MULTILINGUAL, 256)
     mine = model.encode([f"query: {text}" for text in texts])
     assert (mine * engine.query(texts)).sum(axis=1).min() > 0.995
-    counts = [len(model.tokens(f"query: {text}")) for text in texts]
+    counts = [len(ids) for ids in model.tokens([f"query: {text}" for text in texts])]
     assert counts == [engine.token_count(text, True) for text in texts]
-
-
-@pytest.mark.models
-def test_the_small_tokenizer_splits_as_the_library_does(directory: Path) -> None:
-    from tokenizers import Tokenizer
-
-    folder = multilingual_folder(directory)
-    small = UnigramTokenizer(folder, 512)
-    library = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    odd = [
-        "",
-        " ",
-        "a  b",
-        "ﬁne\t½ Å\u0301 e\u0301",
-        "漢字 🚀🚀 x",
-        "\u200bzero\u00adwidth",
-        "ΑΒΓ кирилица עברית ไทย",
-        "x" * 300,
-    ]
-    texts = [*BATTERIES.values(), *BREAD.values(), *odd, "Größenwahn: 3,5 % (2×) – l’eau… ½kg/m²!"]
-    assert [small.encode(text) for text in texts] == [library.encode(text).ids for text in texts]
-    assert len(UnigramTokenizer(folder, 16).encode("long words " * 50)) == 16
 
 
 @pytest.mark.models

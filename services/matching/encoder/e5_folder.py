@@ -8,12 +8,10 @@ copying it, so that of the vocabulary's 192 MB only the rows in use become resid
 import json
 import re
 import unicodedata
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from services.matching.encoder.packed_e5 import PackedE5
-from services.matching.encoder.unigram import FILE
 
 _LAYER_TENSORS = {
     "q": "attention.self.query",
@@ -51,11 +49,15 @@ def build_tokenizer(packed: PackedE5) -> Any:
     """
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
+    def differing(target: str) -> str:
+        each = [c for c, to in packed.characters.items() if to == target and unicodedata.normalize("NFKC", c) != to]
+        return "[" + "".join(re.escape(c) for c in sorted(each)) + "]"
+
     tokenizer = Tokenizer(models.Unigram(list(packed.pieces), unk_id=packed.unknown, byte_fallback=False))
     tokenizer.normalizer = normalizers.Sequence(
         [
-            normalizers.Replace(Regex(_one_of(becoming(packed, ""))), ""),
-            normalizers.Replace(Regex(_one_of(becoming(packed, " "))), " "),
+            normalizers.Replace(Regex(differing("")), ""),
+            normalizers.Replace(Regex(differing(" ")), " "),
             normalizers.NFKC(),
             normalizers.Replace(Regex(" {2,}"), " "),
         ]
@@ -67,23 +69,9 @@ def build_tokenizer(packed: PackedE5) -> Any:
         pair="<s> $A </s> </s> $B </s>",
         special_tokens=[("<s>", packed.bos), ("</s>", packed.eos)],
     )
-    tokenizer.add_special_tokens([AddedToken(packed.pieces[each][0], normalized=False) for each in special(packed)])
+    special = (packed.bos, packed.eos, packed.pad, packed.unknown, len(packed.pieces) - 1)
+    tokenizer.add_special_tokens([AddedToken(packed.pieces[each][0], normalized=False) for each in special])
     return tokenizer
-
-
-def special(packed: PackedE5) -> tuple[int, ...]:
-    """Return the ids of the pieces that are no text; ``<mask>`` is the last one."""
-    return (packed.bos, packed.eos, packed.pad, packed.unknown, len(packed.pieces) - 1)
-
-
-def becoming(packed: PackedE5, target: str) -> list[str]:
-    """Return the characters that the tokenizer turns into ``target`` where NFKC would not."""
-    changed = (each for each, to in packed.characters.items() if to == target)
-    return sorted(each for each in changed if unicodedata.normalize("NFKC", each) != target)
-
-
-def _one_of(characters: Iterable[str]) -> str:
-    return "[" + "".join(map(re.escape, characters)) + "]"
 
 
 def write_e5_folder(packed: PackedE5, directory: Path) -> None:
@@ -101,17 +89,6 @@ def write_e5_folder(packed: PackedE5, directory: Path) -> None:
     state["pooler.dense.bias"] = torch.zeros(size, dtype=torch.bfloat16)
     save_file(state, directory / "model.safetensors", metadata={"format": "pt"})
     build_tokenizer(packed).save(str(directory / "tokenizer.json"), pretty=False)
-    unigram = {
-        "bos": packed.bos,
-        "eos": packed.eos,
-        "unknown": packed.unknown,
-        "special": special(packed),
-        "removed": becoming(packed, ""),
-        "spaces": becoming(packed, " "),
-        "pieces": [piece for piece, _ in packed.pieces],
-        "scores": [round(score, 6) for _, score in packed.pieces],
-    }
-    (directory / FILE).write_text(json.dumps(unigram, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
     for name, content in _configuration(packed).items():
         path = directory / name
         path.parent.mkdir(exist_ok=True)
