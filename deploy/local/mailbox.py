@@ -90,13 +90,15 @@ class Mailbox:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Store one message; called by the SMTP server, which answers with the returned line."""
         content = envelope.original_content or b""
-        number = self.messages[-1].number + 1 if self.messages else 1
         # Header lines as a real server adds them on delivery; the mail itself stays byte for byte.
         delivery = [f"Return-Path: <{envelope.mail_from or ''}>", f"X-Received-At: {datetime.now(UTC).isoformat()}"]
         delivery += [f"Delivered-To: {recipient}" for recipient in envelope.rcpt_tos]
-        file = self.folder / f"{number:08d}.eml"
-        await asyncio.to_thread(file.write_bytes, "".join(f"{line}\r\n" for line in delivery).encode() + content)
+        head = "".join(f"{line}\r\n" for line in delivery).encode()
+        # One after the other: mails of one moment must not share a number, and readers ask for numbers after the last
+        # they saw, so none may appear behind a higher one.
         async with self.arrived:
+            file = self.folder / f"{self.messages[-1].number + 1 if self.messages else 1:08d}.eml"
+            await asyncio.to_thread(_write_new, file, head + content)
             self.messages.append(Message.read(file))
             self.arrived.notify_all()
         return "250 stored"
@@ -115,6 +117,12 @@ class Mailbox:
                 await self.arrived.wait_for(lambda: any(True for _ in self.search(to, after)))
         except TimeoutError:
             return
+
+
+def _write_new(file: Path, content: bytes) -> None:
+    """Write a file that must not exist yet: overwriting one would lose a mail."""
+    with file.open("xb") as target:
+        target.write(content)
 
 
 async def serve(folder: Path, smtp_port: int, http_port: int) -> None:

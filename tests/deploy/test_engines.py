@@ -2,6 +2,7 @@
 
 import os
 import smtplib
+from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -119,3 +120,22 @@ def test_the_mailbox_keeps_every_copy_and_never_merges(mailbox: MailboxProcess) 
     assert first["subject"] == "Grüße aus Łódź"
     assert first["links"] == ["http://127.0.0.1:1/answer/abc.def"]
     assert mailbox.messages("somebody@else") == []
+
+
+def test_mails_that_arrive_at_one_moment_are_all_kept(mailbox: MailboxProcess) -> None:
+    """A number was once taken before waiting for the disk: two mails shared a file, and one of them was lost."""
+
+    def send(number: int) -> None:
+        mail = EmailMessage()
+        mail["From"], mail["To"], mail["Subject"] = "hub@example.org", f"crowd-{number}@example.org", str(number)
+        mail["Message-ID"] = f"<{number}@crowd.example.org>"
+        mail.set_content("hello")
+        with smtplib.SMTP(mailbox.smtp_host, mailbox.smtp_port) as smtp:
+            smtp.send_message(mail)
+
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        list(pool.map(send, range(160)))
+    kept = mailbox.wait_for("crowd-", count=160)
+    assert {mail["subject"] for mail in kept} == {str(number) for number in range(160)}
+    numbers = [mail["number"] for mail in kept]
+    assert numbers == sorted(set(numbers))
