@@ -28,6 +28,7 @@ WHOLE_STACK = {"stack", "field"}
 """Fixtures that start everything; tests that use one of them share a worker, and so the running stack."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist, which reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together what shares costly fixtures, and begin with the longest: the whole stack, then files that kill."""
     for item in items:
