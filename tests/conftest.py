@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from deploy.local.broker import Broker, choose_broker
 from deploy.local.keys import Keys
@@ -24,20 +25,27 @@ from shared.database import Database
 from shared.ids import new_id
 from tests.support.mailbox import MailboxProcess
 
-WHOLE_STACK = {"stack", "field"}
-"""Fixtures that start everything; tests that use one of them share a worker, and so the running stack."""
+WHOLE_STACK = ("tests/end_to_end/", "tests/faults/", "tests/browser/test_demo.py")
+"""Tests that run on everything at once: they share one worker, and so the running stack."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist, which reads the groups
+class FilesAndStack(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives each file of tests to one worker, and all files on the whole stack to the same one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        return "the whole stack" if file.startswith(WHOLE_STACK) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Let the workers divide the tests as said above."""
+    return FilesAndStack(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares costly fixtures, and begin with the longest: the whole stack, then files that kill."""
-    for item in items:
-        names = set(getattr(item, "fixturenames", ()))
-        if names & WHOLE_STACK:
-            item.add_marker(pytest.mark.xdist_group("stack"))
-        elif item.path.parent.name not in ("contracts", "reference", "seed"):
-            item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name}/{item.path.name}"))
-    items.sort(key=lambda item: not WHOLE_STACK & set(getattr(item, "fixturenames", ())))
+    """Begin with the longest: what runs on the whole stack, then what kills brokers."""
+    first = (*WHOLE_STACK, "tests/messaging/")
+    items.sort(key=lambda item: next((at for at, each in enumerate(first) if item.nodeid.startswith(each)), len(first)))
 
 
 REPOSITORY = Path(__file__).resolve().parent.parent
