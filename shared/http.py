@@ -8,7 +8,8 @@ import structlog
 from fastapi import Depends, FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.exceptions import HTTPException
 
@@ -167,9 +168,15 @@ async def _on_database_error(request: Request, error: Exception) -> JSONResponse
     if state.startswith(DATA_ERROR_CLASS):
         return problem_response(unprocessable("invalid-data", "A value can't be stored, for example a NUL character."))
     log.error("database error", route=route_of(request), sqlstate=state, error=type(error.orig).__name__)
-    if error.connection_invalidated or state.startswith(("08", "57")):
+    if error.connection_invalidated or state.startswith(("08", "40", "53", "57")):
         return problem_response(Problem(503, "database-away", "The database does not answer just now; try again."))
     return problem_response(Problem(500, "internal-error", "This is our fault; it has been logged."))
+
+
+async def _on_database_away(request: Request, error: Exception) -> JSONResponse:
+    """No connection could be made, or none was free in time: nothing was done, and trying again may help."""
+    log.error("database away", route=route_of(request), fault=type(error).__name__)
+    return problem_response(Problem(503, "database-away", "The database does not answer just now; try again."))
 
 
 def install_problem_handlers(app: FastAPI) -> None:
@@ -179,6 +186,9 @@ def install_problem_handlers(app: FastAPI) -> None:
         HTTPException: _on_http_exception,
         RequestValidationError: _on_invalid_request,
         DBAPIError: _on_database_error,
+        InterfaceError: _on_database_away,
+        PoolTimeoutError: _on_database_away,
+        ConnectionError: _on_database_away,
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)
