@@ -5,7 +5,7 @@ import pytest
 from deploy.local.process import wait_until
 from tests.faults.field import Field, Suggestion, seed_lines
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.unfinished, pytest.mark.faults, pytest.mark.timeout(600)]
 
 LINES = seed_lines(clusters=40, organisations=110)
 FIRST, SECOND = LINES[:100], LINES[100:]
@@ -22,7 +22,6 @@ def connect_one(field: Field, victim: str) -> Suggestion:
     chosen = next(each for each in field.suggestions() if each.state == "proposed")
     field.answer(chosen, chosen.first_id)
     field.kill(victim)
-    field.stack.wait_ready(field.stack.services) if victim in field.stack.services else None
     wait_until(lambda: _answered(field, chosen), 60, "the second answer is taken", every=0.5)
     return chosen
 
