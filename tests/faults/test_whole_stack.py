@@ -5,7 +5,7 @@ import pytest
 from deploy.local.process import wait_until
 from tests.faults.field import Field, Suggestion, seed_lines
 
-pytestmark = [pytest.mark.unfinished, pytest.mark.faults, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 LINES = seed_lines(clusters=40, organisations=110)
 FIRST, SECOND = LINES[:100], LINES[100:]
