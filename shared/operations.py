@@ -69,13 +69,22 @@ async def status(context: Ctx, session: Session, request: Request) -> dict[str, 
 async def streams(context: Ctx, session: Session, request: Request) -> dict[str, Any]:
     """Return the heads of the topics this service writes and its positions on those it reads.
 
-    Lag of a reader on a partition = the writer's head less the reader's sequence, in journal rows.
+    Lag of a reader on a partition = the writer's head less the reader's offset, in records, while both speak of the
+    same broker epoch; a reader that has read nothing of the writer's epoch lags by everything. Journal sequences would
+    not do: a row that had to be tried again stands behind younger ones, and the last record is then not the newest row.
     """
     return {
         "service": context.name,
         "types_consumed": sorted(each.name for each in request.app.state.messaging.handlers.event_types),
         "heads": [
-            {"topic": row.topic, "partition": row.partition, "sequence": row.sequence, "time": row.sent_at}
+            {
+                "topic": row.topic,
+                "partition": row.partition,
+                "broker_epoch": row.broker_epoch,
+                "offset": row.offset,
+                "sequence": row.sequence,
+                "time": row.sent_at,
+            }
             for row in await session.execute(sa.select(head))
         ],
         "positions": [

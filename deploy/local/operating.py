@@ -35,9 +35,9 @@ def status(client: OperatorClient) -> dict[str, Any]:
 
 
 def _lags(reader: str, streams: dict[str, Any], heads: dict[tuple[str, int], dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one row per topic that ``reader`` reads: the lag in journal rows of the furthest partition.
+    """Return one row per topic that ``reader`` reads: the lag in records of the furthest partition.
 
-    A partition of which the reader has processed nothing yet counts from the journal's beginning.
+    A partition of which the reader has processed nothing yet on this broker counts from its beginning.
     """
     topics = {EVENT_TYPES[name].topic for name in streams.get("types_consumed", ()) if name in EVENT_TYPES}
     found: dict[str, dict[str, Any]] = {
@@ -46,13 +46,14 @@ def _lags(reader: str, streams: dict[str, Any], heads: dict[tuple[str, int], dic
     known = {(position["topic"], position["partition"]) for position in streams["positions"]}
     for (topic, partition), head in heads.items():
         if topic in topics and (topic, partition) not in known:
-            found[topic]["lag"] = max(found[topic]["lag"], head["sequence"])
+            found[topic]["lag"] = max(found[topic]["lag"], head["offset"] + 1)
     for position in streams["positions"]:
         topic = position["topic"]
         newest = heads.get((topic, position["partition"]))
         row = found.setdefault(topic, {"reader": reader, "topic": topic, "lag": 0, "processed_at": None})
         if newest is not None:
-            row["lag"] = max(row["lag"], newest["sequence"] - (position["sequence"] or 0))
+            same = newest["broker_epoch"] == position["broker_epoch"]
+            row["lag"] = max(row["lag"], newest["offset"] - (position["offset"] if same else -1))
         row["processed_at"] = max(filter(None, (row["processed_at"], position["processed_at"])), default=None)
     return sorted(found.values(), key=lambda row: str(row["topic"]))
 

@@ -40,11 +40,12 @@ def columns_of_row() -> list[sa.ColumnElement[Any]]:
 
 
 class Outcome(NamedTuple):
-    """What became of a row: the partition it went to, or the error."""
+    """What became of a row: the partition it went to and its offset there, or the error."""
 
     row: Row
     partition: int | None
     error: BaseException | None
+    offset: int = -1
 
 
 def headers_of(row: Row, service: str) -> list[tuple[str, bytes]]:
@@ -111,5 +112,5 @@ async def send_in_order(producer: AIOKafkaProducer, rows: Sequence[Row], service
                 outcomes.append(Outcome(row, None, result))
                 failed.add((row.topic, row.key))
             else:
-                outcomes.append(Outcome(row, result.partition, None))
+                outcomes.append(Outcome(row, result.partition, None, result.offset))
     return outcomes
