@@ -1,7 +1,7 @@
 """The console on a real database, with its sister services played by one recorder of calls."""
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +32,7 @@ class Call:
     query: dict[str, str]
     body: Any
     authorization: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 Answer = Any
@@ -60,7 +61,13 @@ class Sisters:
         name = request.url.host.split(".")[0]
         body = httpx.Response(200, content=request.content).json() if request.content else None
         call = Call(
-            name, request.method, request.url.path, dict(request.url.params), body, request.headers["authorization"]
+            name,
+            request.method,
+            request.url.path,
+            dict(request.url.params),
+            body,
+            request.headers["authorization"],
+            request.headers,
         )
         self.calls.append(call)
         for service_name, method, path, (status, answer) in self.answers:
