@@ -31,6 +31,12 @@ POST /unsubscribe/{}                  all may may may may may may
 POST /token                           in  may may may may may may
 GET /organisations                    in  may may may may may may
 GET /organisations/{}                 in  may may may may may may
+GET /organisations/new                in  403 403 may 403 403 may
+POST /organisations                   in  403 403 may 403 403 may
+GET /organisations/{}/edit            in  403 may may 403 403 may
+POST /organisations/{}                in  403 may may 403 403 may
+GET /organisations/{}/withdraw        in  403 may may 403 403 may
+POST /organisations/{}/withdraw       in  403 may may 403 403 may
 GET /statements                       in  may may may may may may
 GET /suggestions                      in  403 may may 403 403 403
 GET /suggestions/{}                   in  may may may may may may
@@ -56,6 +62,10 @@ POST /vouchers/{}/approve             in  may may may may may may
 POST /vouchers/{}/pay                 in  may may may may may may
 GET /programmes                       in  may may may may may may
 GET /programmes/{}                    in  may may may may may may
+GET /programmes/new                   in  403 403 403 may 403 403
+POST /programmes                      in  403 403 403 may 403 403
+GET /programmes/{}/edit               in  403 403 403 may 403 403
+POST /programmes/{}                   in  403 403 403 may 403 403
 GET /programmes/{}/applications       in  404 404 404 404 404 404
 GET /programmes/{}/ledger             in  404 404 404 404 404 404
 GET /programmes/{}/ledger.csv         in  may may may may may may

@@ -132,6 +132,7 @@ async def _show(
 ) -> Response:
     offered = [UUID(each) for each in form.offered if _is_id(each)]
     names = await names_of(context, offered)
+    said_in = tuple(each.language for each in (*form.offers, *form.needs))
     return page(
         request,
         "organisation_form.html",
@@ -146,7 +147,7 @@ async def _show(
         sectors=[each for level in WHOLE_SECTORS for each in sectors_at(level)],
         sector_lines=[*form.sectors, *[""] * SPARE_SECTORS],
         languages=_languages(form.languages),
-        statement_languages=_languages(tuple(each.language for each in (*form.offers, *form.needs))),
+        statement_languages=sorted(_languages(said_in), key=_second),
         clusters=sorted(((str(each), names.of(each)) for each in offered), key=_second),
     )
 
@@ -161,7 +162,8 @@ def _kinds(visitor: Visitor, stored: str) -> list[str]:
 
 
 def _languages(chosen: tuple[str, ...]) -> list[tuple[str, str]]:
-    codes = dict.fromkeys([*EUROPEAN_LANGUAGES, *(each for each in chosen if each in LANGUAGES)])
+    """Return languages to choose from, the chosen ones first and in their order."""
+    codes = dict.fromkeys([*(each for each in chosen if each in LANGUAGES), *EUROPEAN_LANGUAGES])
     return [(code, LANGUAGES[code]) for code in codes]
 
 
