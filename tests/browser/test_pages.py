@@ -33,6 +33,7 @@ def pages(stage: Stage) -> list[tuple[str | None, str, str]]:
         ("sme", "organisation", f"/organisations/{town.firm}"),
         ("sme", "organisation-edit", f"/organisations/{town.firm}/edit"),
         ("sme", "organisation-withdraw", f"/organisations/{town.firm}/withdraw"),
+        ("hub", "imports", "/imports"),
         ("hub", "organisation-new", "/organisations/new"),
         ("sme", "statements", "/statements?q=sealing"),
         ("hub", "organisation-messages", "/messages"),

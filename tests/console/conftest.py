@@ -1,5 +1,6 @@
 """The console on a real database, with its sister services played by one recorder of calls."""
 
+import json
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -59,7 +60,8 @@ class Sisters:
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         name = request.url.host.split(".")[0]
-        body = httpx.Response(200, content=request.content).json() if request.content else None
+        is_json = request.headers.get("content-type", "").startswith("application/json")
+        body = json.loads(request.content) if is_json else request.content.decode() or None
         call = Call(
             name,
             request.method,

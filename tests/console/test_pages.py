@@ -47,6 +47,7 @@ def pages(town: Town) -> list[tuple[str, str, list[str]]]:
         ("sme", f"/vouchers/{town.issued}", ["Hand in the invoice", "Cancel the voucher"]),
         ("sme", f"/organisations/{town.firm}/edit", ["oil-free compressors", "28.13", "Illustrative"]),
         ("sme", f"/organisations/{town.firm}/withdraw", ["Withdraw it", "Keep it"]),
+        ("hub", "/imports", ["Your cluster and its members", "Import the file"]),
         ("hub", "/organisations/new", ["Green Tech Valley Cluster", "Create the organisation"]),
         ("sme", "/account", ["Language and time", "Sign out on all devices"]),
         ("sme", "/account/messages", ["Suggestion", "Sent", "250 OK"]),

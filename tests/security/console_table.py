@@ -69,6 +69,8 @@ POST /programmes/{}                   in  403 403 403 may 403 403
 GET /programmes/{}/applications       in  404 404 404 404 404 404
 GET /programmes/{}/ledger             in  404 404 404 404 404 404
 GET /programmes/{}/ledger.csv         in  may may may may may may
+GET /imports                          in  403 403 may 403 403 may
+POST /imports                         in  403 403 may 403 403 may
 GET /hub                              in  403 403 may 403 403 403
 GET /roadmaps                         in  403 403 may 403 403 403
 POST /roadmaps                        in  may may may may may may

@@ -10,6 +10,7 @@ from services.console.endpoints import (
     account,
     files,
     hub,
+    imports,
     links,
     operator,
     organisation_forms,
@@ -38,6 +39,7 @@ ROUTERS: Sequence[APIRouter] = (
     vouchers.router,
     programmes.router,
     hub.router,
+    imports.router,
     operator.router,
     account.router,
 )

@@ -9,10 +9,12 @@ from shared.problems import Problem
 STALE = 412
 MOST_SHOWN = 50
 
+FILL_IN = "Please fill this in."
+
 _PLAIN: tuple[tuple[str, str], ...] = (
     (r"Value error, (.+)", r"\1"),
-    (r"Field required", "Please fill this in."),
-    (r"(?:String|Value|Tuple|List) should have at least 1 (?:character|item).*", "Please fill this in."),
+    (r"Field required", FILL_IN),
+    (r"(?:String|Value|Tuple|List) should have at least 1 (?:character|item).*", FILL_IN),
     (r"Input should be a valid date.*", "Please give a day, for example 2026-12-31."),
     (r"Input should be a valid (?:decimal|number).*", "Please write a number, for example 5000.00."),
     (r"Decimal input should be an integer, float.*", "Please write a number, for example 5000.00."),
@@ -75,7 +77,13 @@ def faults_of(problem: Problem, known: Collection[str], named: Callable[[str], s
             at[place] = [problem.detail]
         else:
             top.append(problem.detail)
-    return Faults({key: tuple(dict.fromkeys(found)) for key, found in at.items()}, tuple(dict.fromkeys(top)))
+    return Faults({key: _distinct(found) for key, found in at.items()}, _distinct(top))
+
+
+def _distinct(messages: list[str]) -> tuple[str, ...]:
+    """Return each message once. Where something is wrong, it is not also missing (its list is empty without it)."""
+    found = tuple(dict.fromkeys(messages))
+    return tuple(each for each in found if each != FILL_IN) or found
 
 
 def key_of(path: str, known: Collection[str]) -> str | None:
