@@ -134,13 +134,14 @@ def _all_held(summary: dict[str, Any]) -> bool:
 def _people(scene: Scene) -> dict[str, str]:
     """Return one address per kind of person: such a one as finds something to do on her page.
 
-    The visitor has answered already; her page of suggestions is empty.
+    The visitor has answered already, so her page of suggestions may be empty; her visit and voucher are there to see.
     """
     assert scene.operator is not None, "the operator signs in first"
     visitor, _ = scene.sides
     hub = scene.hub_of(visitor)
     return {
         "SME contact": contact_with_open_suggestions(scene) or visitor.email,
+        "Visiting SME contact": visitor.email,
         "Hub manager": hub[1] if hub else "",
         "Voucher administrator": paying.administrator(scene, 0),
         "Operator": scene.operator.email,
