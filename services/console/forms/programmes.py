@@ -14,8 +14,8 @@ from shared.reference import COUNTRIES, country_by_name, regions_of
 
 MORE = "_more"
 """Suffix of the text field beside a group of checkboxes: countries that have no box."""
-EUROPE = tuple(code for code in sorted(COUNTRIES) if regions_of(code))
-"""Countries with a box of their own: those whose regions are known."""
+EUROPE = tuple(code for code in sorted(COUNTRIES) if regions_of(code) or code == "GB")
+"""Countries with a box of their own: those whose regions are known, and the United Kingdom, which left NUTS."""
 
 
 @dataclass(frozen=True)
