@@ -148,6 +148,20 @@ async def members(session: AsyncSession, cluster_id: UUID, limit: int) -> list[O
     return list(rows)
 
 
+async def clusters(session: AsyncSession, limit: int) -> list[OrganisationName]:
+    """Return the active cluster organisations by name, also those without members."""
+    rows = await session.scalars(
+        select(OrganisationName)
+        .where(
+            col(OrganisationName.kind) == OrganisationKind.CLUSTER,
+            col(OrganisationName.status) == OrganisationStatus.ACTIVE,
+        )
+        .order_by(col(OrganisationName.name))
+        .limit(limit)
+    )
+    return list(rows)
+
+
 async def member_counts(session: AsyncSession, limit: int) -> list[tuple[OrganisationName, int]]:
     """Return the active clusters that have members, with how many, by name."""
     members_of = (

@@ -14,6 +14,7 @@ from jinja2 import Environment
 from starlette.exceptions import HTTPException
 
 from services.console import rendering
+from services.console.forms.filled import Filled, filled_of
 from services.console.identity import Identity, Visitor
 from services.console.origin import may_act, origin_of
 from services.console.schemas import Finding, many
@@ -90,6 +91,14 @@ async def signed_in(visitor: Annotated[Visitor | None, Depends(visitor_or_nobody
 
 MaybeVisitor = Annotated[Visitor | None, Depends(visitor_or_nobody)]
 SignedIn = Annotated[Visitor, Depends(signed_in)]
+
+
+async def typed_of(request: Request) -> Filled:
+    """Return what was typed into a form whose fields are numbered rows; a body that is no form is an empty one."""
+    return filled_of((await request.form()).multi_items())
+
+
+Typed = Annotated[Filled, Depends(typed_of)]
 
 
 class Page(APIRoute):

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from services.mobility.programme_rules import ProgrammeRule, Rules
+from services.mobility.programme_rules import ProgrammeRule, check_complete
 from services.mobility.verdict import Finding
 from shared.contracts.mobility import (
     Party,
@@ -176,7 +176,7 @@ class ProgrammeIn(_Body):
             raise ValueError("the programme closes before it opens")
         if self.budget.amount <= 0:
             raise ValueError("the budget must be positive")
-        Rules(rules=self.rules)
+        check_complete(self.rules)
         return self
 
 

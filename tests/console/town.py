@@ -92,6 +92,7 @@ class Town:
             "statements": statements,
             "source": "CORDIS",
             "contacts": None,
+            "may_edit": True,
         }
 
     def line(self, organisation_id: UUID) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from deploy.local.demo import importing, meeting, paying
+from deploy.local.demo.audience import contact_with_open_suggestions
 from deploy.local.demo.mailbox_reader import MailboxReader
 from deploy.local.demo.scene import Scene
 from deploy.local.operator_client import OperatorClient, ServiceError
@@ -131,12 +132,16 @@ def _all_held(summary: dict[str, Any]) -> bool:
 
 
 def _people(scene: Scene) -> dict[str, str]:
-    """Return one address per kind of person."""
+    """Return one address per kind of person: such a one as finds something to do on her page.
+
+    The visitor has answered already, so her page of suggestions may be empty; her visit and voucher are there to see.
+    """
     assert scene.operator is not None, "the operator signs in first"
     visitor, _ = scene.sides
     hub = scene.hub_of(visitor)
     return {
-        "SME contact": visitor.email,
+        "SME contact": contact_with_open_suggestions(scene) or visitor.email,
+        "Visiting SME contact": visitor.email,
         "Hub manager": hub[1] if hub else "",
         "Voucher administrator": paying.administrator(scene, 0),
         "Operator": scene.operator.email,
