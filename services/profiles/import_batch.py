@@ -252,7 +252,7 @@ class Batch:
             )
         # The first row that names a person decides, so that the same file again changes nothing.
         first = stored.id not in self.named.people and stored.id not in after
-        return changed_person(stored, contact, profile.id, identity=identity and first)
+        return changed_person(stored, contact, profile.id, identity=identity and first, may_overrule=self._operator)
 
 
 def _match(known: _Known, record: Record) -> Profile | None:

@@ -32,6 +32,8 @@ class Consent:
     at: datetime
     wording: str
     source: str
+    by_herself: bool = False
+    """Whether she gave it signed in or by a link of her own; else somebody recorded it for her."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Person:
         )
 
 
-def with_consent(person: Person, said: ConsentIn | None) -> Person:
+def with_consent(person: Person, said: ConsentIn | None, *, by_herself: bool = False) -> Person:
     """Record an answer unless the same or a newer one is known: an old yes never overrides a later no."""
     if said is None:
         return person
@@ -83,7 +85,7 @@ def with_consent(person: Person, said: ConsentIn | None) -> Person:
     known = newest.get(said.purpose)
     if known and said.at <= known.at:
         return person
-    consent = Consent(said.purpose, said.given, said.at, said.wording, said.source)
+    consent = Consent(said.purpose, said.given, said.at, said.wording, said.source, by_herself)
     newest[said.purpose] = consent
     return replace(
         person,
@@ -112,10 +114,18 @@ def new_person(contact: ContactIn, organisation_id: UUID, home: Country, version
     return with_consent(person, contact.consent)
 
 
-def changed_person(person: Person, contact: ContactIn, organisation_id: UUID, *, identity: bool) -> Person:
+def answered(person: Person, said: ConsentIn | None) -> bool:
+    """Whether an answer of hers to what ``said`` is about is recorded already."""
+    return said is not None and any(each.purpose == said.purpose for each in person.consents)
+
+
+def changed_person(
+    person: Person, contact: ContactIn, organisation_id: UUID, *, identity: bool, may_overrule: bool
+) -> Person:
     """Return a known person as this contact. Without ``identity`` she only gains the role: the rest is hers.
 
-    Language and time zone are hers in any case, once she is known: she may have chosen them since.
+    Language and time zone are hers in any case, once she is known: she may have chosen them since. So is an answer
+    that is recorded, unless the caller ``may_overrule`` it: a colleague's yes never replaces her no.
     """
     person = replace(person, roles=person.roles | {held_role(contact.role, organisation_id)})
     if not identity:
@@ -126,6 +136,8 @@ def changed_person(person: Person, contact: ContactIn, organisation_id: UUID, *,
         email=contact.email,
         supplied_id=person.supplied_id or contact.supplied_id,
     )
+    if answered(person, contact.consent) and not may_overrule:
+        return person
     return with_consent(person, contact.consent)
 
 

@@ -116,13 +116,14 @@ class RoleOut(BaseModel):
 
 
 class ConsentOut(BaseModel):
-    """The newest recorded answer for a purpose."""
+    """The newest recorded answer for a purpose; ``by_herself``: not recorded for her by somebody else."""
 
     purpose: str
     given: bool
     at: datetime
     wording: str
     source: str
+    by_herself: bool
 
 
 class ContactCard(BaseModel):

@@ -1,6 +1,7 @@
 """People: contact cards, consents, adding contacts, export and erasure."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -42,7 +43,7 @@ async def test_a_contact_card_says_who_she_is_to_sister_services(operator: Api, 
         "language": "pl",
         "time_zone": "Europe/Vienna",
         "roles": [{"role": "sme_contact", "organisation_id": organisation}],
-        "consents": [{"purpose": "suggestions", **CONSENT}],
+        "consents": [{"purpose": "suggestions", **CONSENT, "by_herself": False}],
         "status": "active",
     }
     listed = await sister("mobility").post("/contact-cards/by-organisation", json={"organisation_ids": [organisation]})
@@ -179,6 +180,38 @@ async def test_she_changes_her_language_time_zone_and_consent(
     export = (await herself.get(f"{path}/export")).json()
     assert [each["given"] for each in export["consent_history"]] == [True, False]
     assert export["organisations"][0]["name"] == "Wasserkraft Müller"
+
+
+NO = {"given": False, "at": "2026-09-15T08:00:00Z", "wording": "No more", "source": "account page"}
+LATER_YES = {**CONSENT, "at": "2026-10-01T08:00:00Z"}
+
+
+async def test_nobody_but_an_operator_overrules_an_answer_of_hers(operator: Api, api: Callable[..., Api]) -> None:
+    cluster = await an_organisation(operator, kind="cluster")
+    member = await an_organisation(operator, clusters=[cluster], supplied_id="m")
+    person = await a_person(operator, member, consent=CONSENT)
+    path = f"/people/{person['person_id']}"
+    herself = api(person_id=UUID(person["person_id"]))
+    [no] = (await herself.put(path, json={"consent": NO})).json()["consents"]
+    assert (no["given"], no["by_herself"]) == (False, True)
+    hub = api("hub_manager", cluster)
+    await a_person(hub, member, consent=LATER_YES)
+    contact = {"name": "Eva", "email": "eva@sme.example.org", "consent": LATER_YES}
+    report = await hub.load(json.dumps({**an_sme(supplied_id="m"), "contacts": [contact]}))
+    assert (report["accepted"], report["errors"]) == (1, [])
+    assert (await operator.get(path)).json()["consents"] == [no]
+    await a_person(operator, member, consent=LATER_YES)
+    [yes] = (await operator.get(path)).json()["consents"]
+    assert (yes["given"], yes["by_herself"]) == (True, False)
+
+
+async def test_a_colleague_records_no_opt_in_for_somebody_else(operator: Api, api: Callable[..., Api]) -> None:
+    organisation = await an_organisation(operator)
+    colleague = api("sme_contact", organisation)
+    body = {"name": "Eva", "email": "eva@sme.example.org", "consent": CONSENT}
+    assert (await colleague.post(f"/organisations/{organisation}/people", json=body)).status_code == 403
+    refused = await a_person(colleague, organisation, consent=NO)
+    assert refused["consents"][0]["given"] is False
 
 
 async def test_erasing_a_person_leaves_her_id_and_tells_everybody(
