@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profiles import access
+from services.profiles import access, rules
 from services.profiles.importing.report import Outcome, RowError
 from services.profiles.importing.spool import NumberedRecord
 from services.profiles.person import Person, changed_person, new_person
@@ -162,6 +162,8 @@ class Batch:
             wanted = new_profile(record, clusters or (), NOT_YET, now())
         else:
             wanted = changed_profile(stored, record, clusters, only_given=True)
+            if not rules.fits(each.text for each in wanted.statements):
+                raise _RefusedError("row", "too-long", "With what is stored, its offers and needs are too long.")
         changed_people = self._contacts(known, wanted, record.contacts)
         # The whole row is good: only now does anything of it count.
         self.named.organisations.add(wanted.id)

@@ -23,6 +23,7 @@ from services.profiles.rules import (
     TimeZone,
     Website,
     check_region_in_country,
+    check_statements_fit,
 )
 from shared.auth import RoleName
 from shared.contracts.profiles import OrganisationKind, OrganisationStatus, Statement
@@ -84,6 +85,11 @@ class OrganisationFields(BaseModel):
     @model_validator(mode="after")
     def _region_lies_in_country(self) -> "OrganisationFields":
         check_region_in_country(self.region, self.country)
+        return self
+
+    @model_validator(mode="after")
+    def _statements_fit(self) -> "OrganisationFields":
+        check_statements_fit(each.text for each in (*self.offers, *self.needs))
         return self
 
 
