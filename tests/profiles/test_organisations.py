@@ -153,6 +153,21 @@ async def test_two_organisations_never_share_a_national_id(operator: Api) -> Non
     assert response.json()["rule"] == "id-taken"
 
 
+@pytest.mark.parametrize("field", ["national_id", "supplied_id"])
+async def test_nobody_claims_the_id_of_another_firm(field: str, operator: Api, api: Callable[..., Api]) -> None:
+    cluster = await created(operator, kind="cluster")
+    made = await created(operator, clusters=[cluster["id"]])
+    path, own, hub = f"/organisations/{made['id']}", api("sme_contact", made["id"]), api("hub_manager", cluster["id"])
+    body = an_sme(clusters=[cluster["id"]], **{field: "AT:FN1"})
+    claimed = await own.put(path, version="1.1", json=body)
+    assert (claimed.status_code, claimed.json()["rule"]) == (403, "not-allowed")
+    assert (await hub.put(path, version="1.1", json=body)).json()[field] == "AT:FN1"
+    assert (await own.put(path, version="1.2", json={**body, "city": "Leoben"})).status_code == 200
+    for caller in (own, hub):
+        assert (await caller.put(path, version="1.3", json={**body, field: "AT:FN2"})).status_code == 403
+    assert (await operator.put(path, version="1.3", json={**body, field: "AT:FN2"})).json()[field] == "AT:FN2"
+
+
 async def test_a_withdrawn_organisation_is_seen_only_by_its_own(
     operator: Api, api: Callable[..., Api], events: Callable[[], Any]
 ) -> None:
