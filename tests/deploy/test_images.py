@@ -115,7 +115,7 @@ def own_postgres(tmp_path: Path) -> Iterator[Postgres]:
 
 def here(value: Any, broker: Broker, mailbox: MailboxProcess, ports: dict[str, int], secrets: Path, me: str) -> str:
     """Translate a value of the compose file from the compose network to this machine."""
-    text = re.sub(r"\$\{PUBLIC_BASE_URL:-(.*)\}", r"\1", str(value))
+    text = re.sub(r"\$\{[A-Z_]+:-(.*)\}", r"\1", str(value))
     text = re.sub(r"\$\{FIRST_OPERATOR_EMAIL:\?.*\}", FIRST_OPERATOR, text)
     text = text.replace("kafka:9092", broker.bootstrap).replace("/run/own", str(secrets / me))
     for service, port in ports.items():
