@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from services.console import rendering
 from services.console.identity import Identity, Visitor
-from services.console.origin import may_act, origin_of
+from services.console.origin import local_path, may_act, origin_of
 from services.console.schemas import Finding, many
 from services.console.settings import Settings
 from shared.context import Context
@@ -200,11 +200,13 @@ def _findings(problem: Problem) -> list[Finding]:
 
 def _back(request: Request) -> str:
     """Return the page of ours from which the request came, or the start page."""
-    referer = urlsplit(request.headers.get("referer", ""))
     ours = origin_of(settings_of(context_of(request)).public_base_url)
-    if referer.path and origin_of(referer.geturl()) == ours and referer.path != request.url.path:
-        return referer.path + (f"?{referer.query}" if referer.query else "")
-    return "/"
+    try:
+        referer = urlsplit(request.headers.get("referer", ""))
+        from_us = origin_of(referer.geturl()) == ours and referer.path != request.url.path
+    except ValueError:
+        return "/"
+    return local_path(referer.path + (f"?{referer.query}" if referer.query else "")) if from_us else "/"
 
 
 def page(
