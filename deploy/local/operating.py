@@ -13,6 +13,7 @@ from deploy.local.operator_client import OperatorClient, ServiceError
 from shared.contracts import EVENT_TYPES
 from shared.contracts.topics import SERVICES, TOPICS
 
+TRACE_PAGE = 1000
 PRODUCERS = {topic.name: topic.producer for topic in TOPICS}
 
 
@@ -104,7 +105,11 @@ def trace(client: OperatorClient, organisation_id: str) -> list[dict[str, Any]]:
     """Return the organisation's events from all services' journals, in time order."""
     entries = []
     for service in SERVICES:
-        entries += client.call(service, "GET", "/operations/trace", params={"organisation_id": organisation_id})
+        page = [{"sequence": 0}]
+        while page:
+            place = {"organisation_id": organisation_id, "after": page[-1]["sequence"], "limit": TRACE_PAGE}
+            page = client.call(service, "GET", "/operations/trace", params=place)
+            entries += page
     return sorted(entries, key=lambda entry: (entry["time"], entry["service"], entry["sequence"]))
 
 

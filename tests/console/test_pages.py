@@ -102,6 +102,21 @@ async def test_every_page_opens_says_what_it_should_and_asks_each_service_at_mos
         assert unsafe <= LOOKING_BY_POST, (path, unsafe)
 
 
+async def test_a_trace_that_is_cut_shows_the_newest_events_and_says_so(console: Console, town: Town) -> None:
+    [entry] = town.event_of("profiles")
+    many = [{**entry, "sequence": number, "version": f"1.{number}"} for number in range(1, 300)]
+    console.sisters.on("profiles", "GET", "/operations/trace", lambda call: many[-int(call.query["limit"]) :])
+    async with console.browser() as browser:
+        await console.sign_in(browser, people(console, town)["operator"])
+        shown = await browser.get(f"/operator/trace?organisation_id={town.firm}")
+    assert {call.query["newest"] for call in console.sisters.asked() if call.path == "/operations/trace"} == {"True"}
+    assert "200 events in time order" in shown.text
+    assert "Only the newest 200 events of profiles are shown" in shown.text
+    assert "of matching are shown" not in shown.text
+    assert ">1.299<" in shown.text
+    assert ">1.99<" not in shown.text
+
+
 async def test_control_a_page_that_asks_twice_is_counted_twice(console: Console, town: Town) -> None:
     """Negative control of the counting above: a page with a cold contact card asks profiles twice."""
     anna = people(console, town)["sme"]
