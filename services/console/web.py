@@ -19,7 +19,7 @@ from services.console.origin import local_path, may_act, origin_of
 from services.console.schemas import Finding, many
 from services.console.settings import Settings
 from shared.context import Context
-from shared.http import context_of, problem_response, route_of
+from shared.http import context_of, database_problem, problem_response, route_of
 from shared.observability import fault_of, places_of
 from shared.problems import Problem
 
@@ -126,8 +126,11 @@ class Page(APIRoute):
             except HTTPException as error:
                 response = problem_page(request, Problem(error.status_code, "http-error", str(error.detail)))
             except Exception as error:  # noqa: BLE001 - a person is to see a page, whatever broke
-                log.error("page broke", route=route_of(request), fault=fault_of(error), at=places_of(error))
-                response = problem_page(request, Problem(500, "internal-error", "This is our fault; it was logged."))
+                problem = database_problem(request, error)
+                if problem is None:
+                    log.error("page broke", route=route_of(request), fault=fault_of(error), at=places_of(error))
+                    problem = Problem(500, "internal-error", "This is our fault; it was logged.")
+                response = problem_page(request, problem)
             protect(response, settings)
             return response
 
