@@ -9,7 +9,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profiles import access
 from services.profiles.organisations import visible
-from services.profiles.person import HeldRole, Person, changed_person, erased_person, new_person, with_consent
+from services.profiles.person import (
+    HeldRole,
+    Person,
+    as_sent,
+    changed_person,
+    erased_person,
+    new_person,
+    with_consent,
+)
 from services.profiles.repository import organisations, people
 from services.profiles.schemas import ConsentOut, ContactIn, PersonExport, PersonIn
 from services.profiles.storing import NOT_YET, store_people
@@ -104,11 +112,12 @@ async def add_contact(
             stored, body, organisation_id, identity=identity, may_overrule=access.is_operator(caller)
         )
     shown = None if access.is_operator(caller) else await reach(session, caller, wanted.organisation_ids)
+    known_to_caller = stored is None or shown is None or await reach(session, caller, stored.organisation_ids)
     if wanted == stored:
         return wanted, shown
     [person] = await store_people(session, [(stored, wanted)])
     await audit(session, caller, "contact-added", organisation_id, person.id, {"role": body.role.value})
-    return person, shown
+    return person if known_to_caller else as_sent(person, body, organisation_id), shown
 
 
 async def erase(session: AsyncSession, caller: Principal, person_id: UUID) -> None:

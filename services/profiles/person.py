@@ -57,7 +57,7 @@ class Person:
         return tuple(sorted({each.organisation_id for each in self.roles if each.organisation_id}))
 
     def card(self, only: Iterable[UUID] | None = None) -> ContactCard:
-        """Return the contact card; with ``only`` no other organisations' roles are told."""
+        """Return the contact card; with ``only`` neither other organisations' roles nor her answers are told."""
         shown = None if only is None else set(only)
         roles = sorted(self.roles, key=lambda each: (each.role, str(each.organisation_id)))
         return ContactCard(
@@ -72,7 +72,7 @@ class Person:
                 for each in roles
                 if shown is None or each.organisation_id in shown
             ],
-            consents=[ConsentOut(**vars(each)) for each in self.consents],
+            consents=[ConsentOut(**vars(each)) for each in self.consents] if shown is None else [],
             status=self.status,
         )
 
@@ -139,6 +139,19 @@ def changed_person(
     if answered(person, contact.consent) and not may_overrule:
         return person
     return with_consent(person, contact.consent)
+
+
+def as_sent(person: Person, contact: ContactIn, organisation_id: UUID) -> Person:
+    """Return a known person as a caller may see her who never met her: an address sent must not tell who has it."""
+    return Person(
+        id=person.id,
+        version=person.version,
+        name=contact.name,
+        email=contact.email,
+        language=contact.language,
+        time_zone=contact.time_zone,
+        roles=frozenset({held_role(contact.role, organisation_id)}),
+    )
 
 
 def erased_person(person: Person) -> Person:
