@@ -126,11 +126,11 @@ class Page(APIRoute):
             except HTTPException as error:
                 response = problem_page(request, Problem(error.status_code, "http-error", str(error.detail)))
             except Exception as error:  # noqa: BLE001 - a person is to see a page, whatever broke
-                problem = database_problem(request, error)
-                if problem is None:
+                fault = database_problem(request, error)
+                if fault is None:
                     log.error("page broke", route=route_of(request), fault=fault_of(error), at=places_of(error))
-                    problem = Problem(500, "internal-error", "This is our fault; it was logged.")
-                response = problem_page(request, problem)
+                    fault = Problem(500, "internal-error", "This is our fault; it was logged.")
+                response = problem_page(request, fault)
             protect(response, settings)
             return response
 
