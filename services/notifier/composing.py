@@ -183,7 +183,7 @@ def suggestion_verdict(
     consent = None
     if newest:
         at = datetime.fromisoformat(newest["at"])
-        consent = Consent(newest["given"], at, newest["source"], newest["by_herself"])
+        consent = Consent(newest["given"], at, newest["source"], newest.get("by_herself", False))
     rule = email_rule(own.country, now().date()) if own and own.country else EmailRule.OPT_IN
     chosen = Choice(choice.suggestions, choice.changed_at) if choice else None
     period = timedelta(days=settings.notice_days)
