@@ -7,12 +7,14 @@ from uuid import UUID
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from deploy.local.operator_client import OperatorClient, ServiceError
 from shared.contracts import EVENT_TYPES
 from shared.contracts.topics import SERVICES, TOPICS
 
+TRACE_PAGE = 1000
 PRODUCERS = {topic.name: topic.producer for topic in TOPICS}
 
 
@@ -63,9 +65,9 @@ def print_status(found: dict[str, Any], console: Console) -> None:
     table = Table("service", "state", "journal", "unsent", "oldest", "parked", "dead", "jobs", "MB", box=SIMPLE_HEAD)
     for each in found["services"]:
         if "journal" not in each:
-            table.add_row(each["service"], f"[red]{'; '.join(each['faults'])}[/red]")
+            table.add_row(each["service"], f"[red]{escape('; '.join(each['faults']))}[/red]")
             continue
-        state = "[green]ready[/green]" if each["ready"] else f"[yellow]{'; '.join(each['faults'])}[/yellow]"
+        state = "[green]ready[/green]" if each["ready"] else f"[yellow]{escape('; '.join(each['faults']))}[/yellow]"
         journal, jobs = each["journal"], each["jobs"]
         table.add_row(
             each["service"],
@@ -105,14 +107,18 @@ def trace(client: OperatorClient, organisation_id: str) -> list[dict[str, Any]]:
     """Return the organisation's events from all services' journals, in time order."""
     entries = []
     for service in SERVICES:
-        entries += client.call(service, "GET", "/operations/trace", params={"organisation_id": organisation_id})
+        page = [{"sequence": 0}]
+        while page:
+            place = {"organisation_id": organisation_id, "after": page[-1]["sequence"], "limit": TRACE_PAGE}
+            page = client.call(service, "GET", "/operations/trace", params=place)
+            entries += page
     return sorted(entries, key=lambda entry: (entry["time"], entry["service"], entry["sequence"]))
 
 
 def print_trace(entries: list[dict[str, Any]], name: str, console: Console) -> None:
     """Print a trace as a table."""
     table = Table("time (UTC)", "service", "event", "key", "v", "trace", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.title = f"Events that concern {name}"
+    table.title = f"Events that concern {escape(name)}"
     for each in entries:
         short = each["type"].removeprefix("org.intercluster.")
         cells = (each["time"][11:23], each["service"], short, each["key"][-8:], each["version"])

@@ -207,7 +207,10 @@ class Validity(DatedRule):
 
 
 class CompletedVisitBeforePayment(DatedRule):
-    """Evidence precedes payment: nothing is paid before the visit is completed by its report."""
+    """Evidence precedes payment: nothing is paid before the visit is completed by its report.
+
+    That holds in every programme (``vouchers.pay``); the rule puts its source into the verdict.
+    """
 
     rule: Literal["completed-visit-before-payment"]
 

@@ -270,11 +270,14 @@ class LedgerLine(BaseModel):
 
 
 class LedgerOut(BaseModel):
-    """A page of entries, with balances and check over the whole ledger. ``problems`` says what does not add up."""
+    """A page of entries with the balances of the whole ledger.
+
+    The first page says whether the whole ledger adds up (``problems``: what does not), later ones say nothing of it.
+    """
 
     programme_id: UUID
     entries: list[LedgerLine]
     next_cursor: str | None
     balances: dict[str, Money]
-    balanced: bool
+    balanced: bool | None
     problems: list[str]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from deploy.local.demo import importing, meeting, paying
@@ -84,7 +85,8 @@ def _play_steps(scene: Scene, console: Console) -> bool:
             try:
                 told = step(scene, progress)
             except (StartError, ServiceError, KeyError, AssertionError) as error:
-                progress.console.print(f"[red]✗ {title}[/red]: {type(error).__name__}: {error}", markup=True)
+                words = escape(f"{type(error).__name__}: {error}")
+                progress.console.print(f"[red]✗ {title}[/red]: {words}")
                 return False
             progress.console.print(f"[green]✓[/green] {title} [dim]({time.monotonic() - started:.1f} s)[/dim]")
             progress.console.print(f"    {told}", markup=False, style="dim")

@@ -1,6 +1,7 @@
 """Addresses of the web UI, one module per noun."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
@@ -55,7 +56,9 @@ def friendly_not_found(app: FastAPI) -> None:
             problem = Problem(error.status_code, f"http-{error.status_code}", str(error.detail))
         if wants_json(request):
             return problem_response(problem)
-        await visitor_or_nobody(request)
+        # The page only greets her by name: it is shown all the same when nobody can say who she is.
+        with suppress(Exception):
+            await visitor_or_nobody(request)
         response = problem_page(request, problem)
         protect(response, settings_of(context_of(request)))
         return response
