@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 from xdist.scheduler import LoadScopeScheduling
 
 from deploy.local.broker import Broker, choose_broker
@@ -75,14 +76,50 @@ def broker_kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def broker(broker_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A running broker with all topics. A test that kills its broker makes one of its own with :func:`new_broker`."""
-    folder = tmp_path_factory.mktemp("broker")
-    started = new_broker(broker_kind, folder)
+def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """One running Apache Kafka for the whole run: it takes seconds to start. :func:`emptied` makes it as new."""
+    started = new_broker("kafka", tmp_path_factory.mktemp("kafka"))
+    started.start()
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="session")
+def broker(
+    broker_kind: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Broker]:
+    """A running broker with all topics, shared by the tests of a run."""
+    if broker_kind == "kafka":
+        yield emptied(request.getfixturevalue("apache_kafka"))
+        return
+    started = new_broker(broker_kind, tmp_path_factory.mktemp("broker"))
     started.start()
     run_apart(lambda: ensure_topics({"bootstrap_servers": started.bootstrap}))
     yield started
     started.stop()
+
+
+def emptied(broker: Broker) -> Broker:
+    """Return a running broker after giving it new, empty topics and so a new epoch, as a broker would have that lost
+    everything.
+    """
+    if not broker.process.alive:
+        broker.start()
+
+    async def renew() -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
+        await admin.start()
+        try:
+            async with asyncio.timeout(60):
+                while ours := [each for each in await admin.list_topics() if not each.startswith("__")]:
+                    await admin.delete_topics(ours)
+                    await asyncio.sleep(0.05)
+        finally:
+            await admin.close()
+        await ensure_topics({"bootstrap_servers": broker.bootstrap})
+
+    run_apart(renew)
+    return broker
 
 
 def new_broker(kind: str, folder: Path) -> Broker:

@@ -21,13 +21,16 @@ from shared.context import Context
 from shared.ids import new_id
 from shared.service import Service
 from shared.settings import ServiceSettings
-from tests.conftest import new_broker
+from tests.conftest import emptied, new_broker
 from tests.messaging import example
 
 
 @pytest.fixture
-def broker(broker_kind: str, tmp_path: Path) -> Iterator[Broker]:
-    """A broker of the test's own, with all topics, because tests kill it and databases begin at its first record."""
+def broker(broker_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """A broker without a past, because tests kill it and databases begin at its first record."""
+    if broker_kind == "kafka":
+        yield emptied(request.getfixturevalue("apache_kafka"))
+        return
     started = new_broker(broker_kind, tmp_path)
     started.start()
     run_apart(lambda: ensure_topics({"bootstrap_servers": started.bootstrap}))
