@@ -3,7 +3,7 @@
 The rules and their reasons are in the README's chapter "How events travel". Nothing else touches Kafka.
 """
 
-from shared.messaging.events import Event, Handlers, Unprocessable, claim
+from shared.messaging.events import Event, Handlers, Unprocessable, claim, is_announced_again
 from shared.messaging.jobs import Jobs
 from shared.messaging.journal import mark_for_replay, publish, publish_all, redact
 from shared.messaging.restore import mark_restored
@@ -14,6 +14,7 @@ __all__ = [
     "Jobs",
     "Unprocessable",
     "claim",
+    "is_announced_again",
     "mark_for_replay",
     "mark_restored",
     "publish",
