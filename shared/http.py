@@ -1,6 +1,7 @@
 """The HTTP edge that all services share: callers, transactions, problem details, limits."""
 
 from collections.abc import AsyncIterator
+from socket import gaierror
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -188,7 +189,11 @@ def install_problem_handlers(app: FastAPI) -> None:
         DBAPIError: _on_database_error,
         InterfaceError: _on_database_away,
         PoolTimeoutError: _on_database_away,
+        # Of asyncpg's connecting: refused or cut off, no address for the name, no answer in time. Sister services'
+        # connections end up as a Problem (``ServiceClient``), so these are the database's.
         ConnectionError: _on_database_away,
+        gaierror: _on_database_away,
+        TimeoutError: _on_database_away,
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)
