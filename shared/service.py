@@ -76,7 +76,7 @@ class Service:
         """Return the messaging side, not started."""
         return MessagingRuntime(context, self.handlers or Handlers(self.name))
 
-    def http_app(self, context: Context, messaging: MessagingRuntime | None = None, role: str = "http") -> FastAPI:
+    def http_app(self, context: Context, messaging: MessagingRuntime | None = None, role: str = "all") -> FastAPI:
         """Return the ASGI application. With ``role="worker"`` it has only health, metrics and operations."""
         messaging = messaging or self.runtime(context)
         app = FastAPI(title=f"Intercluster {self.name}", version="1.0.0", docs_url=None, redoc_url=None)
@@ -84,7 +84,7 @@ class Service:
         app.state.messaging = messaging
         install_problem_handlers(app)
         add_middleware(app, self.body_limits)
-        add_health(app)
+        add_health(app, messaging=role != "http")
         add_documents(app, self.name, messaging.handlers)
         app.include_router(operations.router)
         if role != "worker":
