@@ -45,7 +45,7 @@ from shared.contracts.profiles import (
     PersonChanged,
     PersonErased,
 )
-from shared.messaging import Event, Handlers, is_announced_again
+from shared.messaging import Event, Handlers, forget_failed, is_announced_again
 
 handlers = Handlers("notifier")
 
@@ -60,6 +60,7 @@ async def project_organisation(session: AsyncSession, event: Event[OrganisationS
 async def erase_organisation(session: AsyncSession, event: Event[OrganisationErased]) -> None:
     """Forget an organisation and what quotes it."""
     await projections.erase_organisation(session, event.body)
+    await forget_failed(session, event.body.organisation_id)
 
 
 @handlers.on(PROGRAMME_CHANGED)

@@ -5,7 +5,7 @@ The rules and their reasons are in the README's chapter "How events travel". Not
 
 from shared.messaging.events import Event, Handlers, Unprocessable, claim, is_announced_again
 from shared.messaging.jobs import Jobs
-from shared.messaging.journal import mark_for_replay, publish, publish_all, redact
+from shared.messaging.journal import forget_failed, mark_for_replay, publish, publish_all, redact
 from shared.messaging.restore import current_epoch, last_announced, mark_restored, note_forgotten
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Unprocessable",
     "claim",
     "current_epoch",
+    "forget_failed",
     "is_announced_again",
     "last_announced",
     "mark_for_replay",
