@@ -1,6 +1,7 @@
 """Slow work: a durable queue in the service's own database (faststream-outbox), filled inside business transactions."""
 
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -32,6 +33,15 @@ class Job:
     workers: int
     max_attempts: int
     lease_seconds: float
+
+
+_traceparent: ContextVar[str | None] = ContextVar("traceparent_of_the_job", default=None)
+
+
+async def _decode(message: Any, decode: Callable[[Any], Awaitable[Any]]) -> Any:
+    """Decode a job as usual, and keep the trace context of whoever queued it for the handler."""
+    _traceparent.set(message.headers.get("traceparent"))
+    return await decode(message)
 
 
 class _Retry(ExponentialRetry):
@@ -115,13 +125,14 @@ class Jobs:
                 min_fetch_interval=0.2,
                 max_fetch_interval=2.0,
                 lease_ttl_seconds=each.lease_seconds,
+                decoder=_decode,
             )(_runner(each, context))
         return broker
 
 
 def _runner(job_kind: Job, context: "Context") -> Callable[[Any], Awaitable[None]]:
     async def run(payload: dict[str, Any]) -> None:
-        continue_trace(payload.pop("_traceparent", None) if isinstance(payload, dict) else None)
+        continue_trace(_traceparent.get())
         try:
             await job_kind.handler(context, payload)
         except Exception as error:

@@ -95,6 +95,9 @@ async def mark_for_replay(session: AsyncSession, topic: str | None = None, group
     if topic:
         chosen = chosen.where(journal.c.topic == topic)
     statement = insert(unsent).from_select(["seq", "topic", "key", "replay_for"], chosen)
-    result = await session.execute(statement.on_conflict_do_nothing().returning(unsent.c.seq))
+    # A row that waits for all services already goes to all; one that waits for another service goes to all, too.
+    wider = sa.case((unsent.c.replay_for == statement.excluded.replay_for, unsent.c.replay_for), else_=sa.null())
+    merging = statement.on_conflict_do_update(index_elements=["seq"], set_={"replay_for": wider})
+    result = await session.execute(merging.returning(unsent.c.seq))
     await session.execute(sa.text("SELECT pg_notify('journal', '')"))
     return len(result.all())

@@ -189,8 +189,12 @@ class Relay:
     async def _note(self, session: AsyncSession, outcomes: Sequence[Outcome]) -> None:
         sent = [each for each in outcomes if each.error is None]
         if sent:
-            gone = sa.cast([each.row.seq for each in sent], sa.ARRAY(sa.BigInteger))
-            await session.execute(sa.delete(unsent).where(unsent.c.seq == sa.any_(gone)))
+            for audience in {each.row.replay_for for each in sent}:
+                # Whom it was sent to counts: a row that is wanted by more readers since then is sent again.
+                seqs = [each.row.seq for each in sent if each.row.replay_for == audience]
+                gone = unsent.c.seq == sa.any_(sa.cast(seqs, sa.ARRAY(sa.BigInteger)))
+                reached = unsent.c.replay_for.is_not_distinct_from(audience)
+                await session.execute(sa.delete(unsent).where(gone, reached))
             await self._note_heads(session, sent)
         for each in outcomes:
             if each.error is not None and not is_brokers_fault(each.error):
