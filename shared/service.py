@@ -12,7 +12,7 @@ import structlog
 import uvicorn
 from fastapi import APIRouter, FastAPI
 
-from shared import migrations, operations
+from shared import migrations, operations, operations_jobs
 from shared.auth import TokenIssuer, TokenVerifier, new_key
 from shared.client import ServiceClient
 from shared.context import Context
@@ -87,6 +87,7 @@ class Service:
         add_health(app, messaging=role != "http")
         add_documents(app, self.name, messaging.handlers)
         app.include_router(operations.router)
+        app.include_router(operations_jobs.router)
         if role != "worker":
             for router in self.routers:
                 app.include_router(router)
