@@ -34,6 +34,7 @@ AWAY_REST = 2.0
 """Seconds that a topic rests which the broker can't take now: doubling while others get through, short when none does.
 In this process only: nothing is noted against the rows."""
 START_SECONDS = 30.0
+FLUSH_SECONDS = 5.0
 
 
 def is_brokers_fault(error: BaseException | None) -> bool:
@@ -252,7 +253,7 @@ class Relay:
 async def _close(producer: AIOKafkaProducer) -> None:
     """Close a producer for good: what it could not flush in time is given up, or it would be sent behind our back."""
     try:
-        await asyncio.wait_for(producer.stop(), 5)
+        await asyncio.wait_for(producer.stop(), FLUSH_SECONDS)
         return
     except Exception as error:  # noqa: BLE001 - it is being thrown away
         log.warning("producer did not stop cleanly", fault=type(error).__name__)

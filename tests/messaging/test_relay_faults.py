@@ -10,14 +10,17 @@ import pytest
 import sqlalchemy as sa
 from aiokafka.errors import KafkaTimeoutError, OutOfOrderSequenceNumber, UnknownTopicOrPartitionError
 
+from deploy.local.broker import Broker
 from shared.context import Context
 from shared.contracts.topics import ORGANISATIONS, PEOPLE
 from shared.ids import new_id
 from shared.messaging import relay as relays
 from shared.messaging import sending
+from shared.messaging.broker import make_producer
 from shared.messaging.relay import BrokerAway, Relay
 from shared.messaging.sending import send_in_order
 from shared.messaging.tables import journal
+from shared.settings import ServiceSettings
 from tests.messaging import example
 from tests.messaging.conftest import scalar
 from tests.messaging.test_relay import row as row_of_one_topic
@@ -159,6 +162,23 @@ async def test_a_producer_that_has_lost_its_sequence_is_thrown_away(source: Cont
 
     assert broken.stopped
     assert relay._producer is None
+
+
+async def test_a_producer_that_cannot_flush_is_ended_and_sends_nothing_later(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relays, "FLUSH_SECONDS", 0.2)
+    settings = ServiceSettings(kafka_bootstrap_servers=broker.bootstrap, kafka_profile=broker.profile)
+    producer = make_producer(settings)
+    await producer.start()
+    await producer.partitions_for(ORGANISATIONS)
+    broker.kill()
+    owed = await producer.send(ORGANISATIONS, b"late", key=b"key")
+
+    await asyncio.wait_for(relays._close(producer), 30)
+
+    assert producer._sender.sender_task.done()
+    assert not owed.done() or owed.cancelled() or owed.exception() is not None
 
 
 async def test_rests_grow_while_a_topic_stays_away_and_end_when_it_takes_a_row(source: Context) -> None:
