@@ -16,7 +16,7 @@ export PYTHON TORCH TORCH_SOURCE
 BIN := .venv/bin
 with_kafka = $(if $(KAFKA_HOME),KAFKA_HOME="$$(cd "$(KAFKA_HOME)" && pwd)")
 
-.PHONY: unfinished help demo up test lint types unit bench lock clean install install-test chromium
+.PHONY: help demo up test lint types unit bench lock clean install install-test chromium
 
 help: ## show the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -41,12 +41,9 @@ types: install-test ## strict types
 	@$(BIN)/python -m mypy
 
 test: install-test chromium lint types ## all checks and all tests (KAFKA_HOME=…: also on Apache Kafka)
-	@$(with_kafka) $(BIN)/python -m pytest -q -m "not unfinished" -n $(WORKERS) --dist loadscope --no-loadscope-reorder || { \
+	@$(with_kafka) $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder || { \
 		echo "What failed is run once more, alone: two workers on two cores may have starved it"; \
-		$(with_kafka) $(BIN)/python -m pytest -q -m "not unfinished" --last-failed --last-failed-no-failures none; }
-
-unfinished: install-test ## the tests that were written and not yet seen to pass
-	@$(with_kafka) $(BIN)/python -m pytest -q -m unfinished
+		$(with_kafka) $(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none; }
 
 bench: install ## the numbers, as a table and as JSON
 	@$(with_kafka) $(BIN)/intercluster bench

@@ -1,7 +1,7 @@
-"""Make the signing keys of an installation: ``python -m deploy.keys KEYS FOLDER``; keys that exist are kept.
+"""Make the keys of an installation: ``python -m deploy.keys KEYS FOLDER``; keys that exist are kept.
 
-``KEYS`` holds all of them and is for this program alone; ``FOLDER/<service>`` gets that service's ``signing.jwk`` and
-the public ``trusted.jwks``.
+``KEYS`` holds all of them and is for this program alone; ``FOLDER/<service>`` gets that service's ``signing.jwk``, its
+lasting secret if it has one, and the public ``trusted.jwks``.
 """
 
 import shutil
@@ -19,8 +19,12 @@ def main() -> None:
     for service in SERVICES:
         own = folder / service
         own.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (own / "signing.jwk").touch(mode=0o600)
-        shutil.copyfile(keys.private(service), own / "signing.jwk")
+        private = {"signing.jwk": keys.private(service)}
+        if lasting := keys.lasting(service):
+            private[lasting.name] = lasting
+        for name, file in private.items():
+            (own / name).touch(mode=0o600)
+            shutil.copyfile(file, own / name)
         shutil.copyfile(keys.trusted, own / "trusted.jwks")
     print(f"keys of {', '.join(SERVICES)} are there")
 

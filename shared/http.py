@@ -38,6 +38,7 @@ __all__ = [
     "Session",
     "check_version",
     "conflict",
+    "database_problem",
     "forbidden",
     "install_problem_handlers",
     "not_found",
@@ -52,6 +53,10 @@ log = structlog.get_logger()
 MOST_FAULTS = 50
 LONGEST_FAULT = 300
 """Bounds of what is said about a bad request: an answer never grows with the input."""
+
+CONNECTING_FAULTS = (ConnectionError, gaierror, TimeoutError)
+"""Of asyncpg's connecting: refused or cut off, no address for the name, no answer in time. Sister services' connections
+end up as a Problem (``ServiceClient``), so these are the database's."""
 
 DATA_ERROR_CLASS = "22"
 """SQLSTATE class of data the database can't take (for example a NUL byte in text)."""
@@ -163,21 +168,30 @@ def _shown(text: str) -> str:
     return text[:LONGEST_FAULT].encode("utf-8", "backslashreplace").decode()
 
 
-async def _on_database_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, DBAPIError)
+def database_problem(request: Request, error: Exception) -> Problem | None:
+    """Return what a fault of the database means to the caller, logged; ``None`` for other errors.
+
+    Without a connection (none could be made, or none was free in time) nothing was done, and trying again may help.
+    """
+    away = Problem(503, "database-away", "The database does not answer just now; try again.")
+    if isinstance(error, (InterfaceError, PoolTimeoutError, *CONNECTING_FAULTS)):
+        log.error("database away", route=route_of(request), fault=type(error).__name__)
+        return away
+    if not isinstance(error, DBAPIError):
+        return None
     state = str(getattr(error.orig, "sqlstate", "") or "")
     if state.startswith(DATA_ERROR_CLASS):
-        return problem_response(unprocessable("invalid-data", "A value can't be stored, for example a NUL character."))
+        return unprocessable("invalid-data", "A value can't be stored, for example a NUL character.")
     log.error("database error", route=route_of(request), sqlstate=state, error=type(error.orig).__name__)
     if error.connection_invalidated or state.startswith(("08", "40", "53", "57")):
-        return problem_response(Problem(503, "database-away", "The database does not answer just now; try again."))
-    return problem_response(Problem(500, "internal-error", "This is our fault; it has been logged."))
+        return away
+    return Problem(500, "internal-error", "This is our fault; it has been logged.")
 
 
-async def _on_database_away(request: Request, error: Exception) -> JSONResponse:
-    """No connection could be made, or none was free in time: nothing was done, and trying again may help."""
-    log.error("database away", route=route_of(request), fault=type(error).__name__)
-    return problem_response(Problem(503, "database-away", "The database does not answer just now; try again."))
+async def _on_database_fault(request: Request, error: Exception) -> JSONResponse:
+    problem = database_problem(request, error)
+    assert problem is not None
+    return problem_response(problem)
 
 
 def install_problem_handlers(app: FastAPI) -> None:
@@ -186,14 +200,10 @@ def install_problem_handlers(app: FastAPI) -> None:
         Problem: _on_problem,
         HTTPException: _on_http_exception,
         RequestValidationError: _on_invalid_request,
-        DBAPIError: _on_database_error,
-        InterfaceError: _on_database_away,
-        PoolTimeoutError: _on_database_away,
-        # Of asyncpg's connecting: refused or cut off, no address for the name, no answer in time. Sister services'
-        # connections end up as a Problem (``ServiceClient``), so these are the database's.
-        ConnectionError: _on_database_away,
-        gaierror: _on_database_away,
-        TimeoutError: _on_database_away,
+        DBAPIError: _on_database_fault,
+        InterfaceError: _on_database_fault,
+        PoolTimeoutError: _on_database_fault,
+        **dict.fromkeys(CONNECTING_FAULTS, _on_database_fault),
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)

@@ -7,7 +7,7 @@ from uuid import UUID
 import psutil
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.audit import audit
@@ -69,13 +69,22 @@ async def status(context: Ctx, session: Session, request: Request) -> dict[str, 
 async def streams(context: Ctx, session: Session, request: Request) -> dict[str, Any]:
     """Return the heads of the topics this service writes and its positions on those it reads.
 
-    Lag of a reader on a partition = the writer's head less the reader's sequence, in journal rows.
+    Lag of a reader on a partition = the writer's head less the reader's offset, in records, while both speak of the
+    same broker epoch; a reader that has read nothing of the writer's epoch lags by everything. Journal sequences would
+    not do: a row that had to be tried again stands behind younger ones, and the last record is then not the newest row.
     """
     return {
         "service": context.name,
         "types_consumed": sorted(each.name for each in request.app.state.messaging.handlers.event_types),
         "heads": [
-            {"topic": row.topic, "partition": row.partition, "sequence": row.sequence, "time": row.sent_at}
+            {
+                "topic": row.topic,
+                "partition": row.partition,
+                "broker_epoch": row.broker_epoch,
+                "offset": row.offset,
+                "sequence": row.sequence,
+                "time": row.sent_at,
+            }
             for row in await session.execute(sa.select(head))
         ],
         "positions": [
@@ -129,7 +138,7 @@ async def dead_letters(session: Session, limit: Limit = 100) -> list[dict[str, A
 class Redrive(BaseModel):
     """Which dead letters to try again: the named ones, or ``all``; ``dry_run`` only counts."""
 
-    ids: list[UUID] | None = None
+    ids: Annotated[list[UUID], Field(max_length=1000)] | None = None
     all: bool = False
     dry_run: bool = True
 
@@ -184,11 +193,27 @@ class TraceEntry(BaseModel):
 
 
 @router.get("/trace")
-async def trace(organisation_id: UUID, context: Ctx, session: Session, limit: Limit = 500) -> list[TraceEntry]:
-    """Return this service's events that concern the organisation, in time order."""
+async def trace(
+    organisation_id: UUID,
+    context: Ctx,
+    session: Session,
+    limit: Limit = 500,
+    after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
+    newest: bool = False,
+) -> list[TraceEntry]:
+    """Return this service's events that concern the organisation, in the journal's order.
+
+    The first ``limit`` of those with a sequence ``after`` that one (a full page has a next one), or with ``newest``
+    the last ``limit`` of them.
+    """
     waiting = sa.exists().where(unsent.c.seq == journal.c.seq).label("waiting")
-    query = sa.select(journal, waiting).where(journal.c.organisations.contains([organisation_id]))
-    rows = await session.execute(query.order_by(journal.c.time, journal.c.seq).limit(limit))
+    query = sa.select(journal, waiting).where(
+        journal.c.organisations.contains([organisation_id]), journal.c.seq > after
+    )
+    order = journal.c.seq.desc() if newest else journal.c.seq
+    rows = list(await session.execute(query.order_by(order).limit(limit)))
+    if newest:
+        rows.reverse()
     return [
         TraceEntry(
             time=row.time,

@@ -155,18 +155,22 @@ class Service:
                 app.state.stopping = True
 
         app.router.lifespan_context = lifespan
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                host=settings.http_host,
-                port=settings.http_port,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=5,
-            )
-        )
-        await server.serve()
+        await uvicorn.Server(server_config(app, settings)).serve()
+
+
+def server_config(app: FastAPI, settings: ServiceSettings) -> uvicorn.Config:
+    """Return how the application is served; who asks is told by a proxy only where the site trusts it."""
+    return uvicorn.Config(
+        app,
+        host=settings.http_host,
+        port=settings.http_port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+        proxy_headers=True,
+        forwarded_allow_ips=settings.trusted_proxies,
+    )
 
 
 async def _mark_restored(settings: ServiceSettings) -> None:

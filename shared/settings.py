@@ -56,6 +56,8 @@ class ServiceSettings(BaseSettings):
 
     http_host: str = "127.0.0.1"
     http_port: int = 8000
+    trusted_proxies: str = "127.0.0.1"
+    """Addresses or networks of reverse proxies, separated by commas; only their ``X-Forwarded-For`` is believed."""
     public_base_url: str = "http://127.0.0.1:8000"
     """Where people reach the console; links in mails start with it. Must be https in production."""
 

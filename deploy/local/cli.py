@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from deploy.local import operating
 from deploy.local.operator_client import OperatorClient, ServiceError
@@ -35,8 +36,13 @@ Folder = Annotated[
 
 def fail(message: str) -> typer.Exit:
     """Say what is wrong on standard error and return the exit to raise."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]{message}[/red]")
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]{escape(message)}[/red]")
     return typer.Exit(1)
+
+
+def _say(words: str) -> None:
+    """Print words as they are, whatever brackets are in them."""
+    console.print(words, markup=False)
 
 
 @contextmanager
@@ -174,7 +180,7 @@ def backup(directory: Path, folder: Folder = default_folder()) -> None:
     from deploy.local.backup import backup as write
 
     with words_for_errors():
-        write(Installation(folder), directory, console.print)
+        write(Installation(folder), directory, _say)
 
 
 @app.command()
@@ -194,7 +200,7 @@ def restore(
     if not yes and not typer.confirm("This replaces the present databases. Go on?", default=False):
         raise typer.Exit(1)
     with words_for_errors():
-        read(Installation(folder), directory, service, console.print)
+        read(Installation(folder), directory, service, _say)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -2,7 +2,7 @@
 
 import os
 
-from deploy.local.keys import Keys
+from deploy.local.keys import LASTING, Keys
 from deploy.local.process import LOOPBACK
 from deploy.local.state import REPOSITORY, Installation
 
@@ -41,6 +41,8 @@ def for_service(
         "HTTP_PORT": str(installation.ports[service]),
         **_particulars(service, installation),
     }
+    if lasting := keys.lasting(service):
+        own[LASTING[service][0]] = str(lasting)
     return {
         **inherited(),
         **{f"INTERCLUSTER_{name}": value for name, value in common.items()},

@@ -1,6 +1,10 @@
-"""The signing keys of one installation: a private key per service and for the command line, one set of public keys."""
+"""The keys of one installation: a private signing key per service and for the command line, one set of public keys.
+
+And the secrets that must outlive a signing key: links to unsubscribe and voucher codes stay good when that is rotated.
+"""
 
 import json
+import secrets
 from pathlib import Path
 
 from joserfc.jwk import OKPKey
@@ -9,10 +13,15 @@ from shared.auth import new_key
 from shared.contracts.topics import SERVICES
 
 OWNERS = (*SERVICES, "cli")
+LASTING = {
+    "notifier": ("UNSUBSCRIBE_KEYS_FILE", "unsubscribe.keys"),
+    "mobility": ("VOUCHER_CODE_KEY_FILE", "voucher-code.key"),
+}
+"""The setting and the file of a service's lasting secret."""
 
 
 class Keys:
-    """Keys in ``folder``: ``<owner>.jwk`` (private, 0600) and ``trusted.jwks`` (public, for all services)."""
+    """Keys in ``folder``: ``<owner>.jwk`` and lasting secrets (0600), ``trusted.jwks`` (public, for all services)."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -21,6 +30,10 @@ class Keys:
     def private(self, owner: str) -> Path:
         """Return the file of an owner's private key."""
         return self.folder / f"{owner}.jwk"
+
+    def lasting(self, service: str) -> Path | None:
+        """Return the file of a service's lasting secret, if it has one."""
+        return self.folder / LASTING[service][1] if service in LASTING else None
 
     def ensure(self) -> None:
         """Make the keys that are missing and write the public set."""
@@ -32,6 +45,11 @@ class Keys:
                 file.touch(mode=0o600)
                 file.write_text(json.dumps(new_key(owner).as_dict(private=True)))
             public.append(OKPKey.import_key(json.loads(file.read_text())).as_dict(private=False))
+        for service in LASTING:
+            file = self.folder / LASTING[service][1]
+            if not file.exists():
+                file.touch(mode=0o600)
+                file.write_text(secrets.token_urlsafe(48))
         wanted = json.dumps({"keys": public}, indent=1)
         if not self.trusted.exists() or self.trusted.read_text() != wanted:
             self.trusted.write_text(wanted)

@@ -57,6 +57,7 @@ class Message:
             "recipients": list(self.recipients),
             "subject": str(self.mail["Subject"] or ""),
             "message_id": str(self.mail["Message-ID"] or ""),
+            "occasions": [each.strip() for each in str(self.mail["X-Intercluster-Occasion"] or "").split(",") if each],
             "language": str(self.mail["Content-Language"] or ""),
         }
 

@@ -7,12 +7,14 @@ from uuid import UUID
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from deploy.local.operator_client import OperatorClient, ServiceError
 from shared.contracts import EVENT_TYPES
 from shared.contracts.topics import SERVICES, TOPICS
 
+TRACE_PAGE = 1000
 PRODUCERS = {topic.name: topic.producer for topic in TOPICS}
 
 
@@ -35,9 +37,9 @@ def status(client: OperatorClient) -> dict[str, Any]:
 
 
 def _lags(reader: str, streams: dict[str, Any], heads: dict[tuple[str, int], dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one row per topic that ``reader`` reads: the lag in journal rows of the furthest partition.
+    """Return one row per topic that ``reader`` reads: the lag in records of the furthest partition.
 
-    A partition of which the reader has processed nothing yet counts from the journal's beginning.
+    A partition of which the reader has processed nothing yet on this broker counts from its beginning.
     """
     topics = {EVENT_TYPES[name].topic for name in streams.get("types_consumed", ()) if name in EVENT_TYPES}
     found: dict[str, dict[str, Any]] = {
@@ -46,13 +48,14 @@ def _lags(reader: str, streams: dict[str, Any], heads: dict[tuple[str, int], dic
     known = {(position["topic"], position["partition"]) for position in streams["positions"]}
     for (topic, partition), head in heads.items():
         if topic in topics and (topic, partition) not in known:
-            found[topic]["lag"] = max(found[topic]["lag"], head["sequence"])
+            found[topic]["lag"] = max(found[topic]["lag"], head["offset"] + 1)
     for position in streams["positions"]:
         topic = position["topic"]
         newest = heads.get((topic, position["partition"]))
         row = found.setdefault(topic, {"reader": reader, "topic": topic, "lag": 0, "processed_at": None})
         if newest is not None:
-            row["lag"] = max(row["lag"], newest["sequence"] - (position["sequence"] or 0))
+            same = newest["broker_epoch"] == position["broker_epoch"]
+            row["lag"] = max(row["lag"], newest["offset"] - (position["offset"] if same else -1))
         row["processed_at"] = max(filter(None, (row["processed_at"], position["processed_at"])), default=None)
     return sorted(found.values(), key=lambda row: str(row["topic"]))
 
@@ -62,9 +65,9 @@ def print_status(found: dict[str, Any], console: Console) -> None:
     table = Table("service", "state", "journal", "unsent", "oldest", "parked", "dead", "jobs", "MB", box=SIMPLE_HEAD)
     for each in found["services"]:
         if "journal" not in each:
-            table.add_row(each["service"], f"[red]{'; '.join(each['faults'])}[/red]")
+            table.add_row(each["service"], f"[red]{escape('; '.join(each['faults']))}[/red]")
             continue
-        state = "[green]ready[/green]" if each["ready"] else f"[yellow]{'; '.join(each['faults'])}[/yellow]"
+        state = "[green]ready[/green]" if each["ready"] else f"[yellow]{escape('; '.join(each['faults']))}[/yellow]"
         journal, jobs = each["journal"], each["jobs"]
         table.add_row(
             each["service"],
@@ -104,14 +107,18 @@ def trace(client: OperatorClient, organisation_id: str) -> list[dict[str, Any]]:
     """Return the organisation's events from all services' journals, in time order."""
     entries = []
     for service in SERVICES:
-        entries += client.call(service, "GET", "/operations/trace", params={"organisation_id": organisation_id})
+        page = [{"sequence": 0}]
+        while page:
+            place = {"organisation_id": organisation_id, "after": page[-1]["sequence"], "limit": TRACE_PAGE}
+            page = client.call(service, "GET", "/operations/trace", params=place)
+            entries += page
     return sorted(entries, key=lambda entry: (entry["time"], entry["service"], entry["sequence"]))
 
 
 def print_trace(entries: list[dict[str, Any]], name: str, console: Console) -> None:
     """Print a trace as a table."""
     table = Table("time (UTC)", "service", "event", "key", "v", "trace", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.title = f"Events that concern {name}"
+    table.title = f"Events that concern {escape(name)}"
     for each in entries:
         short = each["type"].removeprefix("org.intercluster.")
         cells = (each["time"][11:23], each["service"], short, each["key"][-8:], each["version"])

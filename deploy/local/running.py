@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from deploy.local.stack import Outside, Stack
 from deploy.local.state import Installation
@@ -26,7 +27,7 @@ def running(installation: Installation, console: Console) -> Iterator[Stack]:
     log = installation.logs / "launcher.log"
 
     def report(words: str) -> None:
-        console.print(f"[dim]{words}[/dim]")
+        console.print(f"[dim]{escape(words)}[/dim]")
         note(words)
 
     def note(words: str) -> None:

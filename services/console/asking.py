@@ -1,6 +1,7 @@
 """Asking the other services for what a page shows: all at once, and each service at most once per page."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,10 @@ from shared.problems import Problem
 
 Question = tuple[str, Mapping[str, Any]]
 """A path and its query."""
+NO_VERSION = "0.0"
+"""What no thing ever has: a form without a readable version never overwrites anything."""
+
+_VERSION = re.compile(r"[0-9]{1,9}\.[0-9]{1,18}")
 
 
 async def ask(context: Context, visitor: Visitor, questions: Mapping[str, Question]) -> dict[str, Any]:
@@ -57,6 +62,15 @@ async def act(context: Context, visitor: Visitor, service: str, path: str, body:
     """Do something on behalf of the visitor; the other service decides, records and audits it."""
     token = identity_of(context).token_of(visitor)
     return await context.http.post(service, path, token=token, json=dict(body))
+
+
+async def change(
+    context: Context, visitor: Visitor, service: str, path: str, body: Mapping[str, Any], version: str
+) -> Any:
+    """Replace a thing on behalf of the visitor, if ``version`` (``epoch.n``) is still its version; 412 otherwise."""
+    token = identity_of(context).token_of(visitor)
+    headers = {"If-Match": f'"{version if _VERSION.fullmatch(version) else NO_VERSION}"'}
+    return await context.http.put(service, path, token=token, json=dict(body), headers=headers)
 
 
 class Names:

@@ -10,7 +10,7 @@ import structlog
 
 from services.console import repository
 from services.console.models import BrowserSession, SignInToken
-from services.console.opaque import Pseudonyms, digest, new_secret
+from services.console.opaque import Pseudonyms, digest, new_secret, subscriber
 from services.console.schemas import ContactCard, one
 from services.console.settings import Settings
 from shared.audit import audit
@@ -131,7 +131,9 @@ class Identity:
         """
         start = window_start(now(), self._settings.sign_in_window)
         async with self._context.database.transaction() as session:
-            by_client = await repository.count(session, self._pseudonyms.of("sign-in-client", client), start)
+            by_client = await repository.count(
+                session, self._pseudonyms.of("sign-in-client", subscriber(client)), start
+            )
             by_address = await repository.count(session, self._pseudonyms.of("sign-in-address", email), start)
         if by_client > self._settings.sign_ins_per_client or by_address > self._settings.sign_ins_per_address:
             minutes = self._settings.sign_in_window_minutes

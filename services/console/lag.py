@@ -1,16 +1,16 @@
-"""How far consumers are behind producers, computed from what each service says of its own journal and positions."""
+"""How far consumers are behind producers, computed from what each service says of its own heads and positions."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.console.schemas import Position, Streams
+from services.console.schemas import Head, Position, Streams
 from shared.contracts import event_type
 
 
 @dataclass(frozen=True)
 class Lag:
-    """One consumer on one topic. ``rows``: journal rows between the producer's head and the last one handled."""
+    """One consumer on one topic. ``rows``: records between the producer's head and the last one handled."""
 
     topic: str
     producer: str
@@ -23,15 +23,15 @@ class Lag:
 def lags(streams: Sequence[Streams]) -> list[Lag]:
     """Return every consumer's lag on every topic it reads, the largest first.
 
-    A partition on which the consumer has no position yet counts from the journal's beginning.
+    A partition on which the consumer has no position yet on this broker counts from its beginning.
     """
-    heads = {(head.topic, head.partition): (each.service, head.sequence) for each in streams for head in each.heads}
+    heads = {(head.topic, head.partition): (each.service, head) for each in streams for head in each.heads}
     found = []
     for each in streams:
         positions = {(p.topic, p.partition): p for p in each.positions}
         for topic in topics_read(each):
             ours = {key: value for key, value in heads.items() if key[0] == topic}
-            behind = [max(head - _sequence(positions.get(key)), 0) for key, (_, head) in ours.items()]
+            behind = [_behind(head, positions.get(key)) for key, (_, head) in ours.items()]
             producer = next((service for service, _ in ours.values()), topic.split(".")[0])
             moments = [p.processed_at for key, p in positions.items() if key[0] == topic and p.processed_at]
             rows, late = max(behind, default=0), sum(1 for rows in behind if rows)
@@ -50,5 +50,6 @@ def behind_most(found: Iterable[Lag], consumer: str) -> int:
     return max((lag.rows for lag in found if lag.consumer == consumer), default=0)
 
 
-def _sequence(position: Position | None) -> int:
-    return position.sequence if position else 0
+def _behind(head: Head, position: Position | None) -> int:
+    on_same_broker = position is not None and position.broker_epoch == head.broker_epoch
+    return max(head.offset - (position.offset if position and on_same_broker else -1), 0)

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import ipaddress
 import secrets
 from dataclasses import dataclass
 
@@ -16,6 +17,19 @@ def new_secret() -> str:
 def digest(secret: str) -> str:
     """Return the SHA-256 of a secret in hex. No key is needed: 256 random bits cannot be guessed from their hash."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def subscriber(client: str) -> str:
+    """Return what stands for one subscriber: an IPv4 address, or the /64 in which she picks IPv6 addresses at will."""
+    try:
+        address = ipaddress.ip_address(client)
+    except ValueError:
+        return client
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((int(address), 64), strict=False))
 
 
 @dataclass(frozen=True)

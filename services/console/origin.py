@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+LONGEST_PATH = 2_000
+"""A longer target is none of our pages; it is kept with every sign-in link."""
 TRUSTED_SITES = frozenset({"same-origin", "none"})
 
 
@@ -40,8 +42,9 @@ def local_path(target: str | None, fallback: str = "/") -> str:
     """Return ``target`` if it is a path of this site, else ``fallback``: no redirect leaves the site.
 
     Browsers read ``//host`` and ``/\\host`` as another host and skip tabs and line breaks, so all of these are refused.
+    So is what is longer than :data:`LONGEST_PATH`.
     """
-    if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
+    if not target or len(target) > LONGEST_PATH or not target.startswith("/") or target.startswith(("//", "/\\")):
         return fallback
     if "\\" in target or any(ord(character) < 0x21 or ord(character) == 0x7F for character in target):
         return fallback

@@ -1,5 +1,6 @@
 """Templates and the words for people: labels of states, money, dates, countries."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -38,6 +39,10 @@ LABELS: dict[str, str] = {
     "host_hub": "Host’s hub",
     "not_interested": "Not interested",
     "lump_sum": "Lump sum",
+    "co-financing": "Co-financing",
+    "cross-border": "Cross-border",
+    "valid_from": "Valid from",
+    "funder_id": "Funder",
 }
 """Words where the code's own word, with a capital letter, would not do."""
 
@@ -57,6 +62,8 @@ NOTES: dict[str, str] = {
     "paid": "The payment is recorded in the ledger.",
     "roadmap": "The roadmap is asked for.",
     "programme": "The programme is saved.",
+    "organisation": "The profile is saved.",
+    "withdrawn": "The organisation is withdrawn: it takes part in nothing from now on.",
     "revoked": "You are signed out everywhere else as well.",
     "redriven": "The dead letters were handed back for processing.",
     "saved": "Saved.",
@@ -126,6 +133,11 @@ def seconds(value: float | None) -> str:
     return f"{value:.1f} s" if value < 10 else f"{value:.0f} s"
 
 
+def options(words: Iterable[object]) -> list[tuple[str, str]]:
+    """Return code words with the words people read, for boxes and lists to choose from."""
+    return [(str(word), label(word)) for word in words]
+
+
 def figures(value: Any) -> str:
     """Write the figures of a rule, which are data of any shape, as plain words."""
     if isinstance(value, dict):
@@ -155,6 +167,7 @@ def environment() -> Environment:
         "region": region,
         "figures": figures,
         "sector": sector,
+        "options": options,
         "seconds": seconds,
     }
     made.filters.update(filters)

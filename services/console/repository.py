@@ -1,7 +1,7 @@
 """All SQL of the console."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -148,6 +148,20 @@ async def members(session: AsyncSession, cluster_id: UUID, limit: int) -> list[O
     return list(rows)
 
 
+async def clusters(session: AsyncSession, limit: int) -> list[OrganisationName]:
+    """Return the active cluster organisations by name, also those without members."""
+    rows = await session.scalars(
+        select(OrganisationName)
+        .where(
+            col(OrganisationName.kind) == OrganisationKind.CLUSTER,
+            col(OrganisationName.status) == OrganisationStatus.ACTIVE,
+        )
+        .order_by(col(OrganisationName.name))
+        .limit(limit)
+    )
+    return list(rows)
+
+
 async def member_counts(session: AsyncSession, limit: int) -> list[tuple[OrganisationName, int]]:
     """Return the active clusters that have members, with how many, by name."""
     members_of = (
@@ -194,11 +208,21 @@ async def connections(session: AsyncSession, organisation_ids: Iterable[UUID], l
     return list(rows)
 
 
-async def programmes(session: AsyncSession, ids: Iterable[UUID] | None = None, limit: int = 100) -> list[ProgrammeGist]:
-    """Return programmes by name: those of ``ids``, or all."""
+async def programmes(
+    session: AsyncSession, ids: Iterable[UUID] | None = None, limit: int = 100, open_on: date | None = None
+) -> list[ProgrammeGist]:
+    """Return programmes by name: those of ``ids``, or all.
+
+    ``open_on``: only those open around that day; which day it is for the funder, only mobility knows.
+    """
     statement = select(ProgrammeGist).order_by(col(ProgrammeGist.name)).limit(limit)
     if ids is not None:
         statement = statement.where(col(ProgrammeGist.id).in_(list(ids)))
+    if open_on is not None:
+        day = timedelta(days=1)
+        statement = statement.where(
+            col(ProgrammeGist.opens_on) <= open_on + day, col(ProgrammeGist.closes_on) >= open_on - day
+        )
     return list(await session.scalars(statement))
 
 

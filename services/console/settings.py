@@ -19,7 +19,7 @@ class Settings(ServiceSettings):
     sign_ins_per_address: int = 10
     """Links that may be asked for one e-mail address within :attr:`sign_in_window_minutes`."""
     sign_ins_per_client: int = 120
-    """Links that may be asked from one IP address within the window; an office shares one address."""
+    """Links that may be asked from one IP address (IPv6: /64) within the window; an office shares one address."""
     sign_in_window_minutes: int = 15
     card_seconds: float = 60.0
     """How long a contact card (and with it the roles in a token) is believed."""

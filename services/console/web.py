@@ -14,12 +14,13 @@ from jinja2 import Environment
 from starlette.exceptions import HTTPException
 
 from services.console import rendering
+from services.console.forms.filled import Filled, filled_of
 from services.console.identity import Identity, Visitor
-from services.console.origin import may_act, origin_of
+from services.console.origin import local_path, may_act, origin_of
 from services.console.schemas import Finding, many
 from services.console.settings import Settings
 from shared.context import Context
-from shared.http import context_of, problem_response, route_of
+from shared.http import context_of, database_problem, problem_response, route_of
 from shared.observability import fault_of, places_of
 from shared.problems import Problem
 
@@ -92,6 +93,14 @@ MaybeVisitor = Annotated[Visitor | None, Depends(visitor_or_nobody)]
 SignedIn = Annotated[Visitor, Depends(signed_in)]
 
 
+async def typed_of(request: Request) -> Filled:
+    """Return what was typed into a form whose fields are numbered rows; a body that is no form is an empty one."""
+    return filled_of((await request.form()).multi_items())
+
+
+Typed = Annotated[Filled, Depends(typed_of)]
+
+
 class Page(APIRoute):
     """A route of the web UI: guarded against forgery, with security headers and with errors as pages."""
 
@@ -126,8 +135,11 @@ class Page(APIRoute):
             except HTTPException as error:
                 response = problem_page(request, Problem(error.status_code, "http-error", str(error.detail)))
             except Exception as error:  # noqa: BLE001 - a person is to see a page, whatever broke
-                log.error("page broke", route=route_of(request), fault=fault_of(error), at=places_of(error))
-                response = problem_page(request, Problem(500, "internal-error", "This is our fault; it was logged."))
+                fault = database_problem(request, error)
+                if fault is None:
+                    log.error("page broke", route=route_of(request), fault=fault_of(error), at=places_of(error))
+                    fault = Problem(500, "internal-error", "This is our fault; it was logged.")
+                response = problem_page(request, fault)
             protect(response, settings)
             return response
 
@@ -200,11 +212,13 @@ def _findings(problem: Problem) -> list[Finding]:
 
 def _back(request: Request) -> str:
     """Return the page of ours from which the request came, or the start page."""
-    referer = urlsplit(request.headers.get("referer", ""))
     ours = origin_of(settings_of(context_of(request)).public_base_url)
-    if referer.path and origin_of(referer.geturl()) == ours and referer.path != request.url.path:
-        return referer.path + (f"?{referer.query}" if referer.query else "")
-    return "/"
+    try:
+        referer = urlsplit(request.headers.get("referer", ""))
+        from_us = origin_of(referer.geturl()) == ours and referer.path != request.url.path
+    except ValueError:
+        return "/"
+    return local_path(referer.path + (f"?{referer.query}" if referer.query else "")) if from_us else "/"
 
 
 def page(

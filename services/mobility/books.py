@@ -25,19 +25,20 @@ from shared.problems import forbidden, not_found
 async def read_ledger(
     session: AsyncSession, caller: Principal, programme_id: UUID, limit: int, after: int | None
 ) -> LedgerOut:
-    """Return a page of the ledger with balances and the check over all of it."""
+    """Return a page of the ledger with balances over all of it, and on the first page the check of all of it."""
     await entries.freeze(session)
     programme = await _auditable(session, caller, programme_id)
-    found, verification = await _verified(session, programme)
-    rest = [row for row in found if after is None or (row.sequence or 0) > after]
+    verification = await _verified(session, programme) if after is None else None
+    found = (await entries.balances(session, [programme_id]))[programme_id]
+    rest = await entries.rows(session, programme_id, limit + 1, after)
     lines = [_line(row) for row in rest[:limit]]
     return LedgerOut(
         programme_id=programme_id,
         entries=lines,
         next_cursor=str(lines[-1].sequence) if len(rest) > limit else None,
-        balances=money(verification.balances, programme.currency),
-        balanced=verification.balanced,
-        problems=list(verification.problems),
+        balances=money(found, programme.currency),
+        balanced=verification.balanced if verification else None,
+        problems=list(verification.problems) if verification else [],
     )
 
 
@@ -82,13 +83,13 @@ async def _auditable(session: AsyncSession, caller: Principal, programme_id: UUI
     return programme
 
 
-async def _verified(session: AsyncSession, programme: Programme) -> tuple[list[LedgerEntry], Verification]:
+async def _verified(session: AsyncSession, programme: Programme) -> Verification:
     """Read the whole ledger and hold it against the states of the vouchers."""
     found = await entries.rows(session, programme.programme_id)
     vouchers = await voucher_rows.of_programme(session, programme.programme_id)
     reserved = {each.voucher_id: each.amount for each in vouchers if each.state in HOLDS_RESERVATION}
     paid = {each.voucher_id: each.amount for each in vouchers if each.state is VoucherState.PAID}
-    return found, ledger.verify([entries.entry(row) for row in found], reserved, paid)
+    return ledger.verify([entries.entry(row) for row in found], reserved, paid)
 
 
 def _line(row: LedgerEntry) -> LedgerLine:

@@ -92,11 +92,6 @@ def payable(invoiced: Decimal, granted: Decimal, applied_on: date, terms: Rules)
     return min(part, granted)
 
 
-def needs_completed_visit(applied_on: date, terms: Rules) -> bool:
-    """Whether payment waits for the visit's report."""
-    return any(isinstance(rule, CompletedVisitBeforePayment) for rule in in_force(terms.rules, applied_on))
-
-
 def _active(claim: Application) -> tuple[bool, str]:
     gone = [str(each) for each in (claim.beneficiary, claim.counterpart) if each and not each.active]
     if gone:

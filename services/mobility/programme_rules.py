@@ -4,6 +4,7 @@ A rule record is one of the classes below; a programme carries a list of them. A
 class in :data:`ProgrammeRule`. Examples with their sources lie in ``programmes/``.
 """
 
+from collections.abc import Iterable
 from decimal import ROUND_DOWN, Decimal
 from typing import Annotated, Literal
 
@@ -206,7 +207,10 @@ class Validity(DatedRule):
 
 
 class CompletedVisitBeforePayment(DatedRule):
-    """Evidence precedes payment: nothing is paid before the visit is completed by its report."""
+    """Evidence precedes payment: nothing is paid before the visit is completed by its report.
+
+    That holds in every programme (``vouchers.pay``); the rule puts its source into the verdict.
+    """
 
     rule: Literal["completed-visit-before-payment"]
 
@@ -250,9 +254,14 @@ class Rules(BaseModel):
 
     @model_validator(mode="after")
     def _complete(self) -> "Rules":
-        if not any(isinstance(rule, Validity) for rule in self.rules):
-            raise ValueError("a programme needs a rule 'validity'")
+        check_complete(self.rules)
         return self
+
+
+def check_complete(rules: Iterable[DatedRule]) -> None:
+    """Raise ``ValueError`` unless vouchers lapse one day."""
+    if not any(isinstance(rule, Validity) for rule in rules):
+        raise ValueError("a programme needs a rule 'validity'")
 
 
 def share(amount: Decimal, percent: Decimal) -> Decimal:

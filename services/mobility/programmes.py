@@ -18,7 +18,7 @@ from services.mobility.schemas import ProgrammeIn, ProgrammeOut
 from services.mobility.scopes import person_of
 from shared.audit import audit
 from shared.auth import Principal, RoleName
-from shared.clock import now, today
+from shared.clock import now
 from shared.contracts import Version
 from shared.database import next_version
 from shared.http import check_version
@@ -93,8 +93,8 @@ async def page(
     session: AsyncSession, limit: int, cursor: UUID | None, *, funder_id: UUID | None, only_open: bool
 ) -> tuple[list[ProgrammeOut], UUID | None]:
     """Return programmes, newest first."""
-    open_on = today() if only_open else None
-    found, following = await rows.page(session, limit, cursor, funder_id=funder_id, open_on=open_on)
+    open_at = now() if only_open else None
+    found, following = await rows.page(session, limit, cursor, funder_id=funder_id, open_at=open_at)
     return await _views(session, found), following
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from services.mobility.programme_rules import ProgrammeRule, Rules
+from services.mobility.programme_rules import ProgrammeRule, check_complete
 from services.mobility.verdict import Finding
 from shared.contracts.mobility import (
     Party,
@@ -176,7 +176,7 @@ class ProgrammeIn(_Body):
             raise ValueError("the programme closes before it opens")
         if self.budget.amount <= 0:
             raise ValueError("the budget must be positive")
-        Rules(rules=self.rules)
+        check_complete(self.rules)
         return self
 
 
@@ -270,11 +270,14 @@ class LedgerLine(BaseModel):
 
 
 class LedgerOut(BaseModel):
-    """A page of entries, with balances and check over the whole ledger. ``problems`` says what does not add up."""
+    """A page of entries with the balances of the whole ledger.
+
+    The first page says whether the whole ledger adds up (``problems``: what does not), later ones say nothing of it.
+    """
 
     programme_id: UUID
     entries: list[LedgerLine]
     next_cursor: str | None
     balances: dict[str, Money]
-    balanced: bool
+    balanced: bool | None
     problems: list[str]

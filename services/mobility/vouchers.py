@@ -58,6 +58,7 @@ async def issue(session: AsyncSession, caller: Principal, voucher_id: UUID) -> V
     voucher, visit = await _locked(session, caller, voucher_id)
     require_administrator(caller, voucher.funder_id)
     _next_state(voucher, VoucherAction.ISSUE)
+    _require_impartial(caller, voucher)
     if visit and visit.state not in (VisitState.APPROVED, VisitState.COMPLETED):
         raise conflict("approved-visit", f"The visit is {visit.state.value}; all four parties must have signed first.")
     programme, terms = await _terms(session, voucher)
@@ -142,8 +143,7 @@ async def approve(session: AsyncSession, caller: Principal, voucher_id: UUID) ->
     person = person_of(caller)
     action = VoucherAction.APPROVE if voucher.checked_by else VoucherAction.CHECK
     _next_state(voucher, action)
-    if person in (voucher.applicant_person_id, voucher.invoiced_by):
-        raise conflict("not-own-voucher", "Who applied or invoiced can't approve.")
+    _require_impartial(caller, voucher)
     if person == voucher.checked_by:
         raise conflict("two-people", "You have checked this invoice; a second person must approve it.")
     if action is VoucherAction.CHECK:
@@ -155,14 +155,17 @@ async def approve(session: AsyncSession, caller: Principal, voucher_id: UUID) ->
 
 
 async def pay(session: AsyncSession, caller: Principal, voucher_id: UUID, bank_reference: str) -> VoucherOut:
-    """Record the payment by its bank reference. A second payment is refused (409), never booked."""
+    """Record the payment by its bank reference. A second payment is refused (409), never booked.
+
+    A travel voucher is paid after its visit's report, whatever the programme's rules say: a completed visit can't be
+    cancelled any more, so its days are never paid twice.
+    """
     voucher, visit = await _locked(session, caller, voucher_id)
     require_administrator(caller, voucher.funder_id)
     person = person_of(caller)
     _next_state(voucher, VoucherAction.PAY)
-    _, terms = await _terms(session, voucher)
-    waits = visit is not None and judging.needs_completed_visit(voucher.applied_on, terms)
-    if waits and visit and visit.state is not VisitState.COMPLETED:
+    _require_impartial(caller, voucher)
+    if visit and visit.state is not VisitState.COMPLETED:
         raise conflict(
             "completed-visit-before-payment", f"The visit is {visit.state.value}; its report must come first."
         )
@@ -183,8 +186,13 @@ async def expire(session: AsyncSession, voucher_id: UUID) -> bool:
 
 
 async def cancel_for_visit(session: AsyncSession, visit_id: UUID, person: UUID) -> None:
-    """Cancel what claims a visit that was called off just now; the visit's row is locked by the caller."""
+    """Cancel what claims a visit that was called off just now; the visit's row is locked by the caller.
+
+    Raises 409 ``visit-paid`` when a claim was paid: the same days could be claimed again.
+    """
     for voucher in await rows.lock_for_visit(session, visit_id):
+        if voucher.state is VoucherState.PAID:
+            raise conflict("visit-paid", "This visit was paid for; it can't be cancelled any more.")
         if after(voucher.state, VoucherAction.CANCEL):
             await _step(session, voucher, VoucherAction.CANCEL, person, reason="The visit was cancelled.")
 
@@ -222,6 +230,17 @@ async def _terms(session: AsyncSession, voucher: Voucher) -> tuple[Programme, An
     """Return the programme and the rules by which this voucher was judged."""
     programme = (await programme_rows.by_ids(session, [voucher.programme_id]))[voucher.programme_id]
     return programme, rules(await programme_rows.terms(session, voucher.programme_id, voucher.terms_version))
+
+
+def _require_impartial(caller: Principal, voucher: Voucher) -> None:
+    """Raise 409 for whoever has a part in the claim: she neither issues nor approves nor pays it.
+
+    That is who applied or invoiced, and whoever also acts for the beneficiary or the provider.
+    """
+    own = caller.organisations(*PARTY_ROLES)
+    parties = {voucher.beneficiary_id, voucher.provider_id}
+    if person_of(caller) in (voucher.applicant_person_id, voucher.invoiced_by) or own & parties:
+        raise conflict("not-own-voucher", "Who has a part in this claim neither issues nor approves nor pays it.")
 
 
 def _wrong_state(voucher: Voucher, step: str) -> Problem:

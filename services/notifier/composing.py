@@ -180,7 +180,10 @@ def suggestion_verdict(
     """Whether suggestions for this organisation may be mailed to the person, by her word and its country's rule."""
     known = [each for each in person.consents if each["purpose"] == SUGGESTIONS]
     newest = max(known, key=lambda each: datetime.fromisoformat(each["at"]), default=None)
-    consent = Consent(newest["given"], datetime.fromisoformat(newest["at"]), newest["source"]) if newest else None
+    consent = None
+    if newest:
+        at = datetime.fromisoformat(newest["at"])
+        consent = Consent(newest["given"], at, newest["source"], newest.get("by_herself", False))
     rule = email_rule(own.country, now().date()) if own and own.country else EmailRule.OPT_IN
     chosen = Choice(choice.suggestions, choice.changed_at) if choice else None
     period = timedelta(days=settings.notice_days)

@@ -32,6 +32,8 @@ class Consent:
     given: bool
     at: datetime
     source: str | None = None
+    by_herself: bool = False
+    """Whether she gave it herself; else somebody recorded it for her (an import, her hub)."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,11 @@ class Rule:
 def verdict(
     rule: Rule, consent: Consent | None, choice: Choice | None, noticed_at: datetime | None, now: datetime
 ) -> Verdict:
-    """Decide. The newest word of the person wins; without one, the country's rule for professional addresses."""
-    opted_in_later = consent and choice and consent.given and consent.at > choice.at
+    """Decide. The newest word of the person wins; without one, the country's rule for professional addresses.
+
+    Who unsubscribed comes back by her own word only: an opt-in that others recorded later is not hers.
+    """
+    opted_in_later = consent and choice and consent.given and consent.by_herself and consent.at > choice.at
     if choice and not choice.suggestions and not opted_in_later:
         return Verdict.REFUSED
     if consent:

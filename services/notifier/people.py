@@ -39,6 +39,7 @@ class CardConsent(BaseModel):
     given: bool
     at: datetime
     source: str | None = None
+    by_herself: bool = False
 
 
 class Card(BaseModel):

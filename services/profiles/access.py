@@ -70,6 +70,12 @@ def may_grant(caller: Principal, role: RoleName, organisation_id: UUID, clusters
     return False
 
 
+def may_record_consent(caller: Principal, given: bool, organisation_id: UUID, clusters: Iterable[UUID]) -> bool:
+    """Whether the caller may say for a contact what she answered: a yes only operators and hubs, who hold the proof."""
+    hub = bool(own_clusters(caller) & {organisation_id, *clusters})
+    return not given or hub or is_operator(caller)
+
+
 def role_fits(role: RoleName, kind: OrganisationKind) -> bool:
     """Hubs are teams of cluster organisations; all other roles fit all kinds."""
     return role is not RoleName.HUB_MANAGER or kind is OrganisationKind.CLUSTER

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.profiles import access
+from services.profiles import access, rules
 from services.profiles.importing.report import Outcome, RowError
 from services.profiles.importing.spool import NumberedRecord
 from services.profiles.person import Person, changed_person, new_person
@@ -162,6 +162,8 @@ class Batch:
             wanted = new_profile(record, clusters or (), NOT_YET, now())
         else:
             wanted = changed_profile(stored, record, clusters, only_given=True)
+            if not rules.fits(each.text for each in wanted.statements):
+                raise _RefusedError("row", "too-long", "With what is stored, its offers and needs are too long.")
         changed_people = self._contacts(known, wanted, record.contacts)
         # The whole row is good: only now does anything of it count.
         self.named.organisations.add(wanted.id)
@@ -252,7 +254,7 @@ class Batch:
             )
         # The first row that names a person decides, so that the same file again changes nothing.
         first = stored.id not in self.named.people and stored.id not in after
-        return changed_person(stored, contact, profile.id, identity=identity and first)
+        return changed_person(stored, contact, profile.id, identity=identity and first, may_overrule=self._operator)
 
 
 def _match(known: _Known, record: Record) -> Profile | None:

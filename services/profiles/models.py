@@ -117,6 +117,7 @@ consent = sa.Table(
     sa.Column("at", _TIME, nullable=False),
     sa.Column("wording", sa.Text, nullable=False),
     sa.Column("source", sa.Text, nullable=False),
+    sa.Column("by_herself", sa.Boolean, nullable=False),
     sa.Index("ix_consent_newest", "person_id", "purpose", "at"),
 )
 

@@ -73,6 +73,18 @@ async def create(session: AsyncSession, caller: Principal, body: OrganisationIn)
     return profile
 
 
+def _check_ids(caller: Principal, body: OrganisationIn, stored: Profile) -> None:
+    """Ids decide which record an import lands on, so nobody claims one for herself: her hub may fill in, as it imports.
+
+    Changing one takes an operator, who was let through before.
+    """
+    for given, known in ((body.national_id, stored.national_id), (body.supplied_id, stored.supplied_id)):
+        if given and given != known and (known or not access.is_hub_of(caller, stored)):
+            raise forbidden(
+                "Only an operator may change a national or supplied id, only its hub fill in a missing one."
+            )
+
+
 async def change(
     session: AsyncSession, caller: Principal, organisation_id: UUID, body: OrganisationIn, expected: Version
 ) -> Profile:
@@ -84,8 +96,7 @@ async def change(
     if not access.is_operator(caller):
         if OrganisationKind.CLUSTER in (body.kind, stored.kind) and body.kind is not stored.kind:
             raise forbidden("Only an operator makes an organisation a cluster, or a cluster something else.")
-        if (body.national_id or stored.national_id) != stored.national_id and stored.national_id:
-            raise forbidden("Only an operator may change a national id.")
+        _check_ids(caller, body, stored)
     await _check_clusters(session, caller, body.clusters, stored)
     # The origin of the record is not among what an organisation says of itself.
     body = body.model_copy(update={"source": body.source or stored.source})

@@ -9,7 +9,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profiles import access
 from services.profiles.organisations import visible
-from services.profiles.person import HeldRole, Person, changed_person, erased_person, new_person, with_consent
+from services.profiles.person import (
+    HeldRole,
+    Person,
+    as_sent,
+    changed_person,
+    erased_person,
+    new_person,
+    with_consent,
+)
 from services.profiles.repository import organisations, people
 from services.profiles.schemas import ConsentOut, ContactIn, PersonExport, PersonIn
 from services.profiles.storing import NOT_YET, store_people
@@ -65,7 +73,8 @@ async def change(
     if expected:
         check_version(expected, stored.version)
     wanted = replace(stored, language=body.language or stored.language, time_zone=body.time_zone or stored.time_zone)
-    wanted = with_consent(wanted, body.consent)
+    by_herself = access.is_self(caller, stored) or caller.service in ANSWERING_SERVICES
+    wanted = with_consent(wanted, body.consent, by_herself=by_herself)
     if wanted == stored:
         return stored
     [person] = await store_people(session, [(stored, wanted)])
@@ -85,6 +94,8 @@ async def add_contact(
         raise unprocessable("role-does-not-fit", "Only a cluster organisation has a hub.")
     if profile.status is OrganisationStatus.WITHDRAWN:
         raise conflict("withdrawn", "A withdrawn organisation gets no contacts.")
+    if body.consent and not access.may_record_consent(caller, body.consent.given, profile.id, profile.clusters):
+        raise forbidden("Only she herself, her hub or an operator may record that she agreed.")
     references = [body.supplied_id] if body.supplied_id else []
     found = await people.load_by_references(session, references, [body.email.lower()])
     if len(found) > 1:
@@ -97,13 +108,16 @@ async def add_contact(
             raise forbidden("Only an operator may change the address of a known person.")
         within = await reach(session, caller, {*stored.organisation_ids, organisation_id})
         identity = access.may_change_identity(caller, stored, within)
-        wanted = changed_person(stored, body, organisation_id, identity=identity)
+        wanted = changed_person(
+            stored, body, organisation_id, identity=identity, may_overrule=access.is_operator(caller)
+        )
     shown = None if access.is_operator(caller) else await reach(session, caller, wanted.organisation_ids)
+    known_to_caller = stored is None or shown is None or await reach(session, caller, stored.organisation_ids)
     if wanted == stored:
         return wanted, shown
     [person] = await store_people(session, [(stored, wanted)])
     await audit(session, caller, "contact-added", organisation_id, person.id, {"role": body.role.value})
-    return person, shown
+    return person if known_to_caller else as_sent(person, body, organisation_id), shown
 
 
 async def erase(session: AsyncSession, caller: Principal, person_id: UUID) -> None:

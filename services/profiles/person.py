@@ -32,6 +32,8 @@ class Consent:
     at: datetime
     wording: str
     source: str
+    by_herself: bool = False
+    """Whether she gave it signed in or by a link of her own; else somebody recorded it for her."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Person:
         return tuple(sorted({each.organisation_id for each in self.roles if each.organisation_id}))
 
     def card(self, only: Iterable[UUID] | None = None) -> ContactCard:
-        """Return the contact card; with ``only`` no other organisations' roles are told."""
+        """Return the contact card; with ``only`` neither other organisations' roles nor her answers are told."""
         shown = None if only is None else set(only)
         roles = sorted(self.roles, key=lambda each: (each.role, str(each.organisation_id)))
         return ContactCard(
@@ -70,12 +72,12 @@ class Person:
                 for each in roles
                 if shown is None or each.organisation_id in shown
             ],
-            consents=[ConsentOut(**vars(each)) for each in self.consents],
+            consents=[ConsentOut(**vars(each)) for each in self.consents] if shown is None else [],
             status=self.status,
         )
 
 
-def with_consent(person: Person, said: ConsentIn | None) -> Person:
+def with_consent(person: Person, said: ConsentIn | None, *, by_herself: bool = False) -> Person:
     """Record an answer unless the same or a newer one is known: an old yes never overrides a later no."""
     if said is None:
         return person
@@ -83,7 +85,7 @@ def with_consent(person: Person, said: ConsentIn | None) -> Person:
     known = newest.get(said.purpose)
     if known and said.at <= known.at:
         return person
-    consent = Consent(said.purpose, said.given, said.at, said.wording, said.source)
+    consent = Consent(said.purpose, said.given, said.at, said.wording, said.source, by_herself)
     newest[said.purpose] = consent
     return replace(
         person,
@@ -112,10 +114,18 @@ def new_person(contact: ContactIn, organisation_id: UUID, home: Country, version
     return with_consent(person, contact.consent)
 
 
-def changed_person(person: Person, contact: ContactIn, organisation_id: UUID, *, identity: bool) -> Person:
+def answered(person: Person, said: ConsentIn | None) -> bool:
+    """Whether an answer of hers to what ``said`` is about is recorded already."""
+    return said is not None and any(each.purpose == said.purpose for each in person.consents)
+
+
+def changed_person(
+    person: Person, contact: ContactIn, organisation_id: UUID, *, identity: bool, may_overrule: bool
+) -> Person:
     """Return a known person as this contact. Without ``identity`` she only gains the role: the rest is hers.
 
-    Language and time zone are hers in any case, once she is known: she may have chosen them since.
+    Language and time zone are hers in any case, once she is known: she may have chosen them since. So is an answer
+    that is recorded, unless the caller ``may_overrule`` it: a colleague's yes never replaces her no.
     """
     person = replace(person, roles=person.roles | {held_role(contact.role, organisation_id)})
     if not identity:
@@ -126,7 +136,22 @@ def changed_person(person: Person, contact: ContactIn, organisation_id: UUID, *,
         email=contact.email,
         supplied_id=person.supplied_id or contact.supplied_id,
     )
+    if answered(person, contact.consent) and not may_overrule:
+        return person
     return with_consent(person, contact.consent)
+
+
+def as_sent(person: Person, contact: ContactIn, organisation_id: UUID) -> Person:
+    """Return a known person as a caller may see her who never met her: an address sent must not tell who has it."""
+    return Person(
+        id=person.id,
+        version=person.version,
+        name=contact.name,
+        email=contact.email,
+        language=contact.language,
+        time_zone=contact.time_zone,
+        roles=frozenset({held_role(contact.role, organisation_id)}),
+    )
 
 
 def erased_person(person: Person) -> Person:

@@ -6,6 +6,7 @@ value: it may be a person's.
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -17,6 +18,10 @@ from shared import reference
 from shared.clock import now
 
 MAX_STATEMENT = 5_000
+MAX_STATEMENTS_BYTES = 200_000
+"""All offers and needs of an organisation together, in UTF-8. An event carries them in one record of a megabyte, where
+a letter may take two, and PostgreSQL's search vector holds a megabyte, of which compound words take three times theirs.
+"""
 MAX_NAME = 300
 MAX_LIST = 50
 CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -153,6 +158,17 @@ Tags = Annotated[
     AfterValidator(_distinct),
 ]
 Optional = BeforeValidator(_nothing)
+
+
+def fits(texts: Iterable[str]) -> bool:
+    """Whether the texts of an organisation's statements can be told and searched."""
+    return sum(len(each.encode()) for each in texts) <= MAX_STATEMENTS_BYTES
+
+
+def check_statements_fit(texts: Iterable[str]) -> None:
+    """All offers and needs together must not be too long."""
+    if not fits(texts):
+        raise breach("too-long", f"All offers and needs together may have {MAX_STATEMENTS_BYTES:,} bytes.")
 
 
 def check_region_in_country(region: str | None, country: str) -> None:

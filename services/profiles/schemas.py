@@ -23,6 +23,7 @@ from services.profiles.rules import (
     TimeZone,
     Website,
     check_region_in_country,
+    check_statements_fit,
 )
 from shared.auth import RoleName
 from shared.contracts.profiles import OrganisationKind, OrganisationStatus, Statement
@@ -86,6 +87,11 @@ class OrganisationFields(BaseModel):
         check_region_in_country(self.region, self.country)
         return self
 
+    @model_validator(mode="after")
+    def _statements_fit(self) -> "OrganisationFields":
+        check_statements_fit(each.text for each in (*self.offers, *self.needs))
+        return self
+
 
 class OrganisationIn(OrganisationFields):
     """Body of POST and PUT; ``clusters`` are the ids of the clusters it is a member of. PUT replaces all fields."""
@@ -116,13 +122,14 @@ class RoleOut(BaseModel):
 
 
 class ConsentOut(BaseModel):
-    """The newest recorded answer for a purpose."""
+    """The newest recorded answer for a purpose; ``by_herself``: not recorded for her by somebody else."""
 
     purpose: str
     given: bool
     at: datetime
     wording: str
     source: str
+    by_herself: bool
 
 
 class ContactCard(BaseModel):

@@ -1,5 +1,6 @@
 """The journal is the outbox: events are appended in the business transaction and stay for replay, trace and audit."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
@@ -11,8 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.clock import now
 from shared.contracts import EventType, Snapshot, topics
 from shared.ids import new_id
+from shared.messaging.broker import MAX_RECORD_BYTES
 from shared.messaging.tables import dead_letter, journal, parked_event, unsent
 from shared.observability import current_traceparent
+from shared.problems import unprocessable
+
+MAX_BODY_BYTES = MAX_RECORD_BYTES - 2_000
+"""The rest is for the record's key and headers."""
 
 QUOTING = (topics.SUGGESTIONS, topics.ROADMAPS)
 """Topics whose bodies quote organisations' statements under keys of their own."""
@@ -21,6 +27,10 @@ QUOTING = (topics.SUGGESTIONS, topics.ROADMAPS)
 def _row(event_type: EventType[Any], snapshot: Snapshot) -> dict[str, Any]:
     if not isinstance(snapshot, event_type.body):
         raise TypeError(f"{event_type.name} carries {event_type.body.__name__}, not {type(snapshot).__name__}")
+    body = snapshot.model_dump(mode="json")
+    # What was committed but can't be sent would hold back its key for ever, so it is refused while that is possible.
+    if len(json.dumps(body, ensure_ascii=False).encode()) > MAX_BODY_BYTES:
+        raise unprocessable("too-large", f"This is too large to be told to others (over {MAX_BODY_BYTES:,} bytes).")
     return {
         "event_id": new_id(),
         "type": event_type.name,
@@ -28,7 +38,7 @@ def _row(event_type: EventType[Any], snapshot: Snapshot) -> dict[str, Any]:
         "key": str(snapshot.aggregate_id),
         "epoch": snapshot.version.epoch,
         "n": snapshot.version.n,
-        "body": snapshot.model_dump(mode="json"),
+        "body": body,
         "organisations": list(snapshot.organisations),
         "traceparent": current_traceparent(),
         "time": now(),
@@ -39,7 +49,8 @@ async def publish(session: AsyncSession, event_type: EventType[Any], snapshot: S
     """Append one event to the journal, in the caller's transaction.
 
     The aggregate's row must be locked and its version raised before (``next_version``): versions of a key then
-    become visible in order. A version published twice raises ``IntegrityError``.
+    become visible in order. A version published twice raises ``IntegrityError``, a body that no record
+    holds a 422 problem.
     """
     await session.execute(sa.insert(journal), [_row(event_type, snapshot)])
 

@@ -20,6 +20,12 @@ _TRIGGERS = (
        $$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation'; END $$""",
     """CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit_entry
        FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+    """CREATE TRIGGER audit_no_truncate BEFORE TRUNCATE ON audit_entry
+       FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
+    # The journal is emptied row by row only, by redaction: without its rows nothing could be replayed or traced.
+    """CREATE TRIGGER journal_kept BEFORE DELETE ON journal FOR EACH ROW EXECUTE FUNCTION refuse_change()""",
+    """CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON journal
+       FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()""",
     "INSERT INTO service_epoch (epoch) VALUES (1)",
 )
 

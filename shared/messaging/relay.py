@@ -202,20 +202,31 @@ class Relay:
                 await self._hold_back(session, each)
 
     async def _note_heads(self, session: AsyncSession, sent: Sequence[Outcome]) -> None:
-        """Remember the newest journal row on each partition, which is what readers' lag is counted from."""
-        heads: dict[tuple[str, int], int] = {}
+        """Remember the last record of ours on each partition, which is what readers' lag is counted from."""
+        heads: dict[tuple[str, int], tuple[int, int]] = {}
         for each in sent:
             JOURNAL_PUBLISHED.labels(each.row.topic).inc()
             if each.partition is not None:
                 place = (each.row.topic, each.partition)
-                heads[place] = max(heads.get(place, 0), each.row.seq)
+                offset, sequence = heads.get(place, (-1, 0))
+                heads[place] = max(offset, each.offset), max(sequence, each.row.seq)
         if not heads:
             return
         rows = [
-            {"topic": t, "partition": p, "sequence": seq, "sent_at": now()} for (t, p), seq in sorted(heads.items())
+            {
+                "topic": topic,
+                "partition": partition,
+                "broker_epoch": self._begun or "",
+                "offset": offset,
+                "sequence": sequence,
+                "sent_at": now(),
+            }
+            for (topic, partition), (offset, sequence) in sorted(heads.items())
         ]
         inserting = insert(head).values(rows)
         newer = {
+            "broker_epoch": inserting.excluded.broker_epoch,
+            "offset": sa.func.greatest(head.c.offset, inserting.excluded.offset),
             "sequence": sa.func.greatest(head.c.sequence, inserting.excluded.sequence),
             "sent_at": inserting.excluded.sent_at,
         }

@@ -45,11 +45,12 @@ def columns_of_row() -> list[sa.ColumnElement[Any]]:
 
 
 class Outcome(NamedTuple):
-    """What became of a row: the partition it went to, or the error."""
+    """What became of a row: the partition it went to and its offset there, or the error."""
 
     row: Row
     partition: int | None
     error: BaseException | None
+    offset: int = -1
 
 
 def headers_of(row: Row, service: str) -> list[tuple[str, bytes]]:
@@ -156,4 +157,5 @@ def _outcome(row: Row, future: "asyncio.Future[Any]") -> Outcome:
         return Outcome(row, None, KafkaTimeoutError("the producer was closed"))
     if (error := future.exception()) is not None:
         return Outcome(row, None, error)
-    return Outcome(row, future.result().partition, None)
+    record = future.result()
+    return Outcome(row, record.partition, None, record.offset)

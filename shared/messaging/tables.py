@@ -68,6 +68,8 @@ head = sa.Table(
     metadata,
     sa.Column("topic", sa.Text, primary_key=True),
     sa.Column("partition", sa.SmallInteger, primary_key=True),
+    sa.Column("broker_epoch", sa.Text, nullable=False),
+    sa.Column("offset", sa.BigInteger, nullable=False),
     sa.Column("sequence", sa.BigInteger, nullable=False),
     sa.Column("sent_at", _timestamp, nullable=False, server_default=_now),
 )

@@ -15,7 +15,7 @@ from shared.reference.countries import (
     is_language,
     is_time_zone,
 )
-from shared.reference.nace import Sector, section_of, sector, sector_ancestors, sectors_within
+from shared.reference.nace import Sector, section_of, sector, sector_ancestors, sectors_at, sectors_within
 from shared.reference.nuts import (
     DIFFERENT_COUNTRY,
     Region,
@@ -24,6 +24,7 @@ from shared.reference.nuts import (
     region_distance,
     region_in,
     region_successors,
+    regions_of,
 )
 
 __all__ = [
@@ -44,8 +45,10 @@ __all__ = [
     "region_distance",
     "region_in",
     "region_successors",
+    "regions_of",
     "section_of",
     "sector",
     "sector_ancestors",
+    "sectors_at",
     "sectors_within",
 ]

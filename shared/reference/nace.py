@@ -47,3 +47,8 @@ def sectors_within(codes: Iterable[str]) -> list[str]:
     """Return these sectors and all that lie in them: ``28`` gives ``28``, ``28.1`` … ``28.99``."""
     wanted = set(codes)
     return [code for code in _sectors() if wanted.intersection(sector_ancestors(code))] if wanted else []
+
+
+def sectors_at(level: int) -> tuple[Sector, ...]:
+    """Return all sectors of a level (see :class:`Sector`), by code."""
+    return tuple(sorted((each for each in _sectors().values() if each.level == level), key=lambda each: each.code))

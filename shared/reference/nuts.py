@@ -86,3 +86,16 @@ def region_distance(first: str, second: str) -> int:
     if common is None:
         return DIFFERENT_COUNTRY
     return max(one.index(common), other.index(common))
+
+
+def regions_of(country: str) -> tuple[Region, ...]:
+    """Return a country's regions of all levels, by code; empty for a country that is not in the tree."""
+    return _regions_by_country().get(country, ())
+
+
+@cache
+def _regions_by_country() -> dict[str, tuple[Region, ...]]:
+    found: dict[str, list[Region]] = {}
+    for each in sorted(_regions().values(), key=lambda one: one.code):
+        found.setdefault(each.country, []).append(each)
+    return {country: tuple(regions) for country, regions in found.items()}

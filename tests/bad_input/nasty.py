@@ -57,6 +57,9 @@ VALUES: dict[str, Any] = {
 }
 """Values for one field of a body that is good otherwise."""
 
+ALWAYS = ("another header line", "HTML", "a formula", "NUL", "empty", "100,000 letters")
+"""Those of them that every text field meets; of the others each field meets some."""
+
 _QUERY = ["", " ", "-1", "0", "1e99", "99999999999999999999", "NaN", "null", "%00", "%ff%fe", "%ed%a0%80", "[]",
     "' OR 1=1 --", "0190", "a" * 5_000, "2_00000000-0000-7000-8000-000000000001",
     "nan_00000000-0000-7000-8000-000000000001",
@@ -98,6 +101,12 @@ def some(values: Mapping[str, Any], salt: str, count: int) -> dict[str, Any]:
         names[(begin + step * each) % len(names)]: values[names[(begin + step * each) % len(names)]]
         for each in range(count)
     }
+
+
+def for_text(salt: str, count: int) -> dict[str, Any]:
+    """Return the values that every text field meets, and ``count`` of the others."""
+    others = {name: value for name, value in VALUES.items() if name not in ALWAYS}
+    return {name: VALUES[name] for name in ALWAYS} | some(others, salt, count)
 
 
 FORMULAS = ('=HYPERLINK("http://evil.example.org";"x")', "+1+1", "-1+1", "@SUM(A1:A9)", "=cmd|' /C calc'!A0")

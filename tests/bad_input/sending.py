@@ -64,6 +64,13 @@ def leaves(body: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from leaves(value, (*place, key))
 
 
+def value_at(body: Any, place: tuple[Any, ...]) -> Any:
+    """Return what stands at that place."""
+    for key in place:
+        body = body[key]
+    return body
+
+
 def with_value(body: Any, place: tuple[Any, ...], value: Any) -> Any:
     """Return a copy of the body with another value at that place."""
     changed = copy.deepcopy(body)

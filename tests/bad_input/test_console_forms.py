@@ -1,14 +1,16 @@
 """Bad input in every form, address and query of the console: a page that says so, never a broken one."""
 
+import re
 from collections import defaultdict
 from typing import Any
 from urllib.parse import quote
 
 import httpx
+import pytest
 
 from shared.ids import new_id
-from tests.bad_input.nasty import PATHS, QUERY, VALUES, some
-from tests.console.conftest import Console
+from tests.bad_input.nasty import PATHS, QUERY, for_text, some
+from tests.console.conftest import PUBLIC, Console
 from tests.security.console_table import ENDLESS, table
 from tests.security.routes import shape
 from tests.security.test_console_access import FORM
@@ -56,7 +58,7 @@ async def test_no_input_breaks_a_page(console: Console) -> None:
                 tried += [(path.replace("{}", value), {}) for value in some(PATHS, route, 4).values()]
             if method == "POST":
                 for field in inputs[route]:
-                    for value in some(VALUES, f"{route} {field}", 4).values():
+                    for value in for_text(f"{route} {field}", 2).values():
                         said = value if isinstance(value, str) else str(value)
                         tried.append((good, {field: said.encode("utf-8", "replace")}))
                 tried += [(good, {"": ""}), (good, {"_": b"\xff\xfe"})]
@@ -89,6 +91,38 @@ async def test_bodies_that_are_no_form_break_no_page(console: Console) -> None:
                 if wrong := broken(answer):
                     found.append(f"{route}, {kind}: {wrong}")
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "referer",
+    [
+        "http://[",
+        "//[",
+        "http://console.example:99999/",
+        "\xff",
+        f"{PUBLIC}//evil.example/x",
+        f"{PUBLIC}///evil.example",
+        f"{PUBLIC}/\\evil.example",
+        f"{PUBLIC}/\t/evil.example",
+        "http://evil.example/x",
+        "javascript:alert(1)",
+    ],
+)
+async def test_no_referer_breaks_a_page_or_leads_away_from_it(referer: str, console: Console) -> None:
+    async with console.browser() as browser:
+        shown = await browser.get("/answer/broken", headers={"Referer": referer.encode("latin-1")})
+    assert shown.status_code == 410
+    assert "Content-Security-Policy" in shown.headers
+    back = re.findall(r'href="([^"]*)"', shown.text)
+    assert back
+    assert all(re.match(r"#|/(?![/\\])", each) for each in back), back
+    assert "evil" not in shown.text
+
+
+async def test_a_page_that_failed_leads_back_to_where_one_was(console: Console) -> None:
+    async with console.browser() as browser:
+        shown = await browser.get("/answer/broken", headers={"Referer": f"{PUBLIC}/organisations?q=x"})
+    assert 'href="/organisations?q=x"' in shown.text
 
 
 async def test_cookies_that_are_none_of_ours_are_nobody(console: Console) -> None:

@@ -16,6 +16,7 @@ from deploy.local.demo.mailbox_reader import answer_links
 from deploy.local.process import LOOPBACK
 from services.matching.encoder.encoder import DIMENSIONS, ReadText, Space, load_encoder
 from shared.contracts.topics import dead_letters
+from shared.messaging.runtime import EMBEDDED_FETCH_WAIT_MS
 from tests.benchmarks.figures import Figure, at_most, percentile
 from tests.faults.field import Field
 
@@ -128,7 +129,9 @@ def _search(statements: int) -> float:
 async def _hop(field: Field) -> float:
     topic = dead_letters("console")
     producer = AIOKafkaProducer(bootstrap_servers=field.stack.bootstrap, acks="all")
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=field.stack.bootstrap, fetch_max_wait_ms=20)
+    consumer = AIOKafkaConsumer(
+        topic, bootstrap_servers=field.stack.bootstrap, fetch_max_wait_ms=EMBEDDED_FETCH_WAIT_MS
+    )
     await producer.start()
     await consumer.start()
     await consumer.seek_to_end()

@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(900)]
 
 STARTS = {
     "SME contact": "/suggestions",
+    "Visiting SME contact": "/suggestions",
     "Hub manager": "/hub",
     "Voucher administrator": "/programmes",
     "Operator": "/operator",
@@ -93,9 +94,10 @@ async def test_the_storys_own_things_are_shown_to_those_they_concern(chromium: B
     programme = f"/programmes/{scene.programme['programme_id']}"
     _, host = scene.sides
     shown = [
-        ("SME contact", "/connections", [host.email]),
-        ("SME contact", visit, ["Completed", "Report"]),
-        ("SME contact", voucher, ["Paid", "Bank reference"]),
+        ("SME contact", "/suggestions", ["They offer", "Interested"]),
+        ("Visiting SME contact", "/connections", [host.email]),
+        ("Visiting SME contact", visit, ["Completed", "Report"]),
+        ("Visiting SME contact", voucher, ["Paid", "Bank reference"]),
         ("Hub manager", visit, ["The four approvals", "Approved"]),
         ("Voucher administrator", programme, ["Rules", "left"]),
         ("Voucher administrator", f"{programme}/applications", ["Paid"]),
@@ -117,6 +119,41 @@ async def test_the_storys_own_things_are_shown_to_those_they_concern(chromium: B
             await expect(page.locator("main")).to_contain_text(word)
         faults += await look(page, f"{kind} {address.split('?')[0]}")
         await page.close()
+    assert not faults, "\n".join(faults)
+
+
+async def test_the_first_page_that_the_demo_offers_has_something_to_answer(chromium: Browser, outcome: Outcome) -> None:
+    context = await signed_in(chromium, outcome, "SME contact")
+    page = await context.new_page()
+    await page.goto(f"{_console(outcome)}/suggestions")
+    await expect(page.get_by_role("button", name=re.compile("^Interested")).first).to_be_visible()
+
+
+async def test_a_contact_changes_her_firms_profile_and_an_administrator_her_programme(
+    chromium: Browser, outcome: Outcome
+) -> None:
+    """On the real services: what the forms send fits what profiles and mobility read, versions included."""
+    assert outcome.scene is not None
+    page = await (await signed_in(chromium, outcome, "SME contact")).new_page()
+    await page.goto(f"{_console(outcome)}/")
+    await page.get_by_role("link", name="My organisation").click()
+    await page.get_by_role("link", name="Edit the profile").click()
+    faults = await look(page, "profile form")
+    await page.get_by_role("button", name="Add an offer").click()
+    await page.locator("textarea:focus").fill("Free tests of pumps at our rig")
+    await page.get_by_role("button", name="Save the profile").click()
+    await expect(page.locator("main")).to_contain_text("The profile is saved.")
+    await expect(page.locator("main")).to_contain_text("Free tests of pumps at our rig")
+    page = await (await signed_in(chromium, outcome, "Voucher administrator")).new_page()
+    await page.goto(f"{_console(outcome)}/programmes/{outcome.scene.programme['programme_id']}/edit")
+    faults += await look(page, "programme form")
+    await page.get_by_label("Name", exact=True).fill("Travel vouchers, new terms")
+    await page.get_by_label("Deadline (last day)").fill("2001-01-01")
+    await page.get_by_role("button", name="Save the programme").click()
+    await expect(page.get_by_role("alert")).to_contain_text("The programme closes before it opens.")
+    await page.get_by_label("Deadline (last day)").fill("2030-12-31")
+    await page.get_by_role("button", name="Save the programme").click()
+    await expect(page.get_by_role("heading", name="Travel vouchers, new terms")).to_be_visible()
     assert not faults, "\n".join(faults)
 
 

@@ -46,6 +46,26 @@ async def test_accepting_works_without_scripts_too(chromium: Browser, stage: Sta
     assert stage.console.sisters.asked("matching", "POST")[0].body["answer"] == "not_interested"
 
 
+async def test_a_profile_is_edited_without_scripts_and_enter_saves_instead_of_removing_a_row(
+    chromium: Browser, stage: Stage
+) -> None:
+    stage.console.sisters.on("profiles", "PUT", "/organisations/[^/]+", plain(stage.town.profile(stage.town.firm)))
+    context = await chromium.new_context(java_script_enabled=False)
+    await stage.sign_in(context, "sme")
+    page = await context.new_page()
+    await page.goto(f"{stage.url}/organisations/{stage.town.firm}/edit")
+    await page.get_by_role("button", name="Add a need").click()
+    added = page.get_by_label("Need 2", exact=True)
+    await expect(added).to_be_focused()
+    await added.fill("A partner for tests at sea")
+    await page.get_by_label("Language of need 2").select_option("en")
+    await page.get_by_label("City").press("Enter")
+    await expect(page.get_by_text("The profile is saved.")).to_be_visible()
+    [call] = stage.console.sisters.asked("profiles", "PUT")
+    assert call.body["needs"][1] == {"text": "A partner for tests at sea", "language": "en", "illustrative": False}
+    assert len(call.body["offers"]) == 1
+
+
 async def test_a_failure_while_accepting_is_said_in_the_page(chromium: Browser, stage: Stage) -> None:
     said = "This suggestion was withdrawn."
     stage.console.sisters.problem("matching", "POST", "/suggestions/[^/]+/answers", 409, "suggestion-withdrawn", said)

@@ -1,7 +1,8 @@
 """The console on a real database, with its sister services played by one recorder of calls."""
 
+import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +33,7 @@ class Call:
     query: dict[str, str]
     body: Any
     authorization: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 Answer = Any
@@ -58,9 +60,16 @@ class Sisters:
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         name = request.url.host.split(".")[0]
-        body = httpx.Response(200, content=request.content).json() if request.content else None
+        is_json = request.headers.get("content-type", "").startswith("application/json")
+        body = json.loads(request.content) if is_json else request.content.decode() or None
         call = Call(
-            name, request.method, request.url.path, dict(request.url.params), body, request.headers["authorization"]
+            name,
+            request.method,
+            request.url.path,
+            dict(request.url.params),
+            body,
+            request.headers["authorization"],
+            request.headers,
         )
         self.calls.append(call)
         for service_name, method, path, (status, answer) in self.answers:

@@ -9,6 +9,7 @@ import pytest
 
 from deploy.local.keys import Keys
 from services.console.consumers import project_organisation, project_suggestion
+from services.console.web import identity_of
 from shared.auth import TokenIssuer, TokenVerifier
 from shared.clock import now
 from shared.contracts import Version
@@ -16,7 +17,7 @@ from shared.contracts.matching import SUGGESTION_PROPOSED, SuggestionSnapshot, S
 from shared.contracts.profiles import ORGANISATION_CHANGED, OrganisationKind, OrganisationSnapshot
 from shared.ids import new_id
 from shared.messaging import Event
-from tests.console.conftest import Console
+from tests.console.conftest import Console, Person
 
 
 @pytest.fixture
@@ -34,6 +35,17 @@ def link(issuer: TokenIssuer, purpose: str = "answer-suggestion", minutes: float
         "answer": "interested",
     }
     return issuer.capability(purpose, said | claims, timedelta(minutes=minutes))
+
+
+def a_contact(console: Console) -> Person:
+    """Somebody who answers for an organisation."""
+    return console.person(("sme_contact", new_id()))
+
+
+def link_of(issuer: TokenIssuer, person: Person, **claims: Any) -> str:
+    """Sign the answer link of somebody for the organisation of her first role."""
+    said = {"sub": str(person.person_id), "organisation_id": person.roles[0]["organisation_id"]}
+    return link(issuer, **(said | claims))
 
 
 def event(kind: Any, body: Any) -> Event[Any]:
@@ -72,20 +84,21 @@ async def project(console: Console, suggestion_id: UUID, ours: UUID, theirs: UUI
 async def test_opening_an_answer_link_asks_and_changes_nothing(console: Console, notifier: TokenIssuer) -> None:
     suggestion_id, ours, theirs = new_id(), new_id(), new_id()
     await project(console, suggestion_id, ours, theirs)
-    capability = link(notifier, suggestion_id=str(suggestion_id), organisation_id=str(ours))
+    contact = console.person(("sme_contact", ours))
+    capability = link_of(notifier, contact, suggestion_id=str(suggestion_id))
     async with console.browser() as browser:
         shown = await browser.get(f"/answer/{capability}")
     assert shown.status_code == 200
     assert "Interested in Dupont &amp; &lt;Fils&gt;?" in shown.text
     assert "They offer “pumps”" in shown.text
-    assert not console.sisters.calls
+    assert not console.sisters.asked("matching")
 
 
 async def test_the_button_answers_with_a_token_for_this_one_action(console: Console, notifier: TokenIssuer) -> None:
-    person, suggestion_id, ours = new_id(), new_id(), new_id()
+    suggestion_id, ours = new_id(), new_id()
+    contact = console.person(("sme_contact", ours))
     console.sisters.on("matching", "POST", "/suggestions/[^/]+/answers", {"state": "proposed"})
-    said = {"sub": str(person), "suggestion_id": str(suggestion_id), "organisation_id": str(ours)}
-    capability = link(notifier, **said)
+    capability = link_of(notifier, contact, suggestion_id=str(suggestion_id))
     async with console.browser() as browser:
         for _ in range(2):
             done = await browser.post(f"/answer/{capability}")
@@ -96,7 +109,7 @@ async def test_the_button_answers_with_a_token_for_this_one_action(console: Cons
     assert call.body == {"organisation_id": str(ours), "answer": "interested"}
     verifier = TokenVerifier("matching", console.context.settings.trusted_keys_file)
     principal = verifier.principal(call.authorization.removeprefix("Bearer "))
-    assert principal.person_id == person
+    assert principal.person_id == contact.person_id
     assert principal.actions == {f"answer:{suggestion_id}:{ours}:interested"}
     assert not principal.roles
 
@@ -105,14 +118,39 @@ async def test_an_answer_link_works_without_any_header_of_a_browser(console: Con
     console.sisters.on("matching", "POST", "/suggestions/[^/]+/answers", {"state": "proposed"})
     async with console.browser() as program:
         del program.headers["sec-fetch-site"]
-        assert (await program.post(f"/answer/{link(notifier)}")).status_code == 200
+        assert (await program.post(f"/answer/{link_of(notifier, a_contact(console))}")).status_code == 200
+
+
+@pytest.mark.parametrize("gone", ["erased", "without her role", "a funder's administrator", "of another organisation"])
+async def test_an_answer_link_ends_with_the_role_it_was_sent_to(
+    gone: str, console: Console, notifier: TokenIssuer
+) -> None:
+    console.sisters.on("matching", "POST", "/suggestions/[^/]+/answers", {"state": "proposed"})
+    contact = a_contact(console)
+    capability = link_of(notifier, contact)
+    async with console.browser() as browser:
+        assert (await browser.get(f"/answer/{capability}")).status_code == 200
+        match gone:
+            case "erased":
+                console.people.clear()
+            case "without her role":
+                contact.roles.clear()
+            case "a funder's administrator":
+                contact.roles[0]["role"] = "voucher_administrator"
+            case _:
+                contact.roles[0]["organisation_id"] = str(new_id())
+        identity_of(console.context).cards.forget(contact.person_id)
+        for answer in (await browser.get(f"/answer/{capability}"), await browser.post(f"/answer/{capability}")):
+            assert answer.status_code == 410
+            assert "link-does-not-work" in answer.text
+    assert not console.sisters.asked("matching")
 
 
 async def test_a_suggestion_that_was_withdrawn_is_explained(console: Console, notifier: TokenIssuer) -> None:
     said = "This suggestion was withdrawn: one side left."
     console.sisters.problem("matching", "POST", "/suggestions/[^/]+/answers", 409, "suggestion-withdrawn", said)
     async with console.browser() as browser:
-        answer = await browser.post(f"/answer/{link(notifier)}")
+        answer = await browser.post(f"/answer/{link_of(notifier, a_contact(console))}")
     assert answer.status_code == 409
     assert said in answer.text
     assert "suggestion-withdrawn" in answer.text

@@ -64,14 +64,15 @@ def streams(service: str, **more: object) -> Streams:
     return Streams.model_validate(plain({"service": service, **more}))
 
 
-def head(partition: int, sequence: int) -> dict[str, object]:
+def head(partition: int, offset: int, epoch: str = "e1") -> dict[str, object]:
     """A producer's head."""
-    return {"topic": "profiles.organisations", "partition": partition, "sequence": sequence}
+    place = {"topic": "profiles.organisations", "partition": partition, "broker_epoch": epoch}
+    return {**place, "offset": offset, "sequence": 1000}
 
 
-def position(partition: int, sequence: int) -> dict[str, object]:
-    """A consumer's position."""
-    return {**head(partition, sequence), "offset": 1}
+def position(partition: int, offset: int, epoch: str = "e1") -> dict[str, object]:
+    """A consumer's position; its sequence says nothing, a row that was tried again stands behind younger ones."""
+    return {**head(partition, offset, epoch), "sequence": 7}
 
 
 def test_lag_is_the_largest_distance_over_the_partitions() -> None:
@@ -86,7 +87,13 @@ def test_lag_is_the_largest_distance_over_the_partitions() -> None:
 def test_a_consumer_that_never_read_is_behind_by_everything() -> None:
     producer = streams("profiles", heads=[head(0, 100)])
     (found,) = lags([producer, streams("matching", types_consumed=[ORGANISATION_CHANGED])])
-    assert found.rows == 100
+    assert found.rows == 101
+
+
+def test_what_was_read_of_a_lost_broker_counts_for_nothing() -> None:
+    producer = streams("profiles", heads=[head(0, 9)])
+    consumer = streams("matching", types_consumed=[ORGANISATION_CHANGED], positions=[position(0, 50, epoch="lost")])
+    assert lags([producer, consumer])[0].rows == 10
 
 
 def test_a_replayed_position_ahead_of_the_head_is_no_negative_lag() -> None:

@@ -76,6 +76,11 @@ def test_no_redirect_leaves_the_site(target: str | None) -> None:
     assert local_path(target) == "/"
 
 
+def test_a_target_longer_than_any_page_is_not_kept_with_a_link() -> None:
+    assert local_path("/" + "x" * 1_999) != "/"
+    assert local_path("/" + "x" * 2_000) == "/"
+
+
 @pytest.mark.parametrize("target", ["/", "/visits", "/organisations?q=pump&country=AT", "/visits/0190#approvals"])
 def test_a_path_of_ours_is_kept(target: str) -> None:
     assert local_path(target) == target

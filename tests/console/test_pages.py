@@ -1,11 +1,17 @@
 """Every page for every kind of person: it opens, says what it should, and asks each service at most once."""
 
+import re
 from collections import Counter
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
 
+from services.console.models import ProgrammeGist
+from shared.clock import today
+from shared.ids import new_id
 from tests.console.conftest import Console, Person
 from tests.console.town import Town, inhabit, page_of, plain, populate
 
@@ -45,6 +51,10 @@ def pages(town: Town) -> list[tuple[str, str, list[str]]]:
         ("sme", "/vouchers", ["Short exchanges of SMEs 2026", "€780.00"]),
         ("sme", "/vouchers/new", ["€9,360.00 left", partner]),
         ("sme", f"/vouchers/{town.issued}", ["Hand in the invoice", "Cancel the voucher"]),
+        ("sme", f"/organisations/{town.firm}/edit", ["oil-free compressors", "28.13", "Illustrative"]),
+        ("sme", f"/organisations/{town.firm}/withdraw", ["Withdraw it", "Keep it"]),
+        ("hub", "/imports", ["Your cluster and its members", "Import the file"]),
+        ("hub", "/organisations/new", ["Green Tech Valley Cluster", "Create the organisation"]),
         ("sme", "/account", ["Language and time", "Sign out on all devices"]),
         ("sme", "/account/messages", ["Suggestion", "Sent", "250 OK"]),
         ("sme", "/statements?q=sealing", [partner, "carters de turbines", 'lang="fr"', "Score 71 of 100", "Offer"]),
@@ -60,6 +70,8 @@ def pages(town: Town) -> list[tuple[str, str, list[str]]]:
             f"/programmes/{town.programme}",
             ["Reduced lump sum", "Percent: 50", "Ledger"],
         ),
+        ("administrator", "/programmes/new", ["Co-financing rate in %", "Deadline", "Create the programme"]),
+        ("administrator", f"/programmes/{town.programme}/edit", ["15600.00", "Part of the lump sum in %", "780.00"]),
         ("administrator", f"/programmes/{town.programme}/applications", ["Alpine Pumpen", "Invoiced"]),
         ("administrator", f"/programmes/{town.programme}/ledger", ["The ledger adds up", "-€15,600.00", "Export"]),
         ("administrator", f"/vouchers/{town.voucher}", ["Issue the voucher", "Refuse", "Rules that were judged"]),
@@ -100,6 +112,49 @@ async def test_every_page_opens_says_what_it_should_and_asks_each_service_at_mos
         assert all(times == 1 for times in asked.values()), (path, asked)
         unsafe = {call.path for call in console.sisters.calls if call.method != "GET"}
         assert unsafe <= LOOKING_BY_POST, (path, unsafe)
+
+
+async def test_open_programmes_are_offered_however_many_closed_ones_there_are(console: Console, town: Town) -> None:
+    day = timedelta(days=1)
+    windows = {"Zebra": (-9, 9), "Zebra of an eastern funder": (1, 9), "Zebra past": (-9, -2), "Zebra to come": (2, 9)}
+    windows |= {f"A closed one {number}": (-99, -90) for number in range(110)}
+    async with console.context.database.transaction() as session:
+        for name, (opens, closes) in windows.items():
+            session.add(
+                ProgrammeGist(
+                    id=new_id(),
+                    funder_id=new_id(),
+                    name=name,
+                    kind="innovation",
+                    currency="EUR",
+                    budget=Decimal(1),
+                    available=Decimal(1),
+                    opens_on=today() + opens * day,
+                    closes_on=today() + closes * day,
+                    version_epoch=1,
+                    version_n=1,
+                )
+            )
+    async with console.browser() as browser:
+        await console.sign_in(browser, people(console, town)["sme"])
+        shown = (await browser.get("/vouchers/new")).text
+    offered = re.findall(r"<option[^>]*>([^(<]*) \(", shown)
+    assert {name for name in windows if name in offered} == {"Zebra", "Zebra of an eastern funder"}
+
+
+async def test_a_trace_that_is_cut_shows_the_newest_events_and_says_so(console: Console, town: Town) -> None:
+    [entry] = town.event_of("profiles")
+    many = [{**entry, "sequence": number, "version": f"1.{number}"} for number in range(1, 300)]
+    console.sisters.on("profiles", "GET", "/operations/trace", lambda call: many[-int(call.query["limit"]) :])
+    async with console.browser() as browser:
+        await console.sign_in(browser, people(console, town)["operator"])
+        shown = await browser.get(f"/operator/trace?organisation_id={town.firm}")
+    assert {call.query["newest"] for call in console.sisters.asked() if call.path == "/operations/trace"} == {"True"}
+    assert "200 events in time order" in shown.text
+    assert "Only the newest 200 events of profiles are shown" in shown.text
+    assert "of matching are shown" not in shown.text
+    assert ">1.299<" in shown.text
+    assert ">1.99<" not in shown.text
 
 
 async def test_control_a_page_that_asks_twice_is_counted_twice(console: Console, town: Town) -> None:

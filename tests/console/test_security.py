@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from services.console import web
 from services.console.endpoints import ROUTERS
-from services.console.web import CONTENT_SECURITY_POLICY, OneClickPage, Page
+from services.console.web import CONTENT_SECURITY_POLICY, OneClickPage, Page, identity_of
 from shared.ids import new_id
 from tests.console.conftest import Console, Person
 
@@ -171,6 +173,44 @@ async def test_a_program_gets_problems_as_documents(console: Console) -> None:
         refused = await program.get("/organisations")
     assert missing.headers["content-type"] == "application/problem+json"
     assert (refused.status_code, refused.json()["rule"]) == (401, "sign-in-required")
+
+
+FAULTS = [
+    ConnectionRefusedError("refused"),
+    PoolTimeoutError("none free"),
+    InterfaceError("SELECT 1", {}, Exception("closed")),
+    DBAPIError("SELECT 1", {}, Exception("gone"), connection_invalidated=True),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=[type(each).__name__ for each in FAULTS])
+async def test_with_the_database_away_a_page_says_so(
+    fault: Exception, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(*_: Any) -> None:
+        raise fault
+
+    monkeypatch.setattr("services.console.repository.live_session", gone)
+    async with console.browser(cookies={"intercluster_session": "x"}) as browser:
+        answers = [await browser.get("/suggestions"), await browser.post("/sign-out")]
+        nowhere = await browser.get("/no/such/page")
+    for answer in answers:
+        assert answer.status_code == 503
+        assert "database-away" in answer.text
+        assert "Content-Security-Policy" in answer.headers
+    assert nowhere.status_code == 404
+
+
+async def test_an_address_that_does_not_exist_says_so_with_profiles_away(console: Console) -> None:
+    person = console.person(("operator", None))
+    async with console.browser() as browser:
+        await console.sign_in(browser, person)
+        identity_of(console.context).cards.forget(person.person_id)
+        console.sisters.problem("profiles", "GET", "/people/[^/]+/contact-card", 503, "service-away", "away")
+        answer = await browser.get("/no/such/page")
+    assert answer.status_code == 404
+    assert "There is no such page" in answer.text
+    assert "Content-Security-Policy" in answer.headers
 
 
 async def test_a_sister_that_is_away_makes_a_page_that_says_so(console: Console) -> None:

@@ -92,6 +92,7 @@ class Town:
             "statements": statements,
             "source": "CORDIS",
             "contacts": None,
+            "may_edit": True,
         }
 
     def line(self, organisation_id: UUID) -> dict[str, Any]:
@@ -332,8 +333,15 @@ class Town:
 
     def streams(self, service: str) -> dict[str, Any]:
         """Where a service is in its streams."""
-        head = {"topic": "profiles.organisations", "partition": 0, "sequence": 900, "time": now().isoformat()}
-        position = {**head, "offset": 800, "sequence": 880, "broker_epoch": "0192f3aa"}
+        head = {
+            "topic": "profiles.organisations",
+            "partition": 0,
+            "offset": 820,
+            "broker_epoch": "0192f3aa",
+            "sequence": 900,
+            "time": now().isoformat(),
+        }
+        position = {**head, "offset": 800, "sequence": 880}
         reads = service != "profiles"
         return {
             "service": service,

@@ -25,6 +25,8 @@ from tests.support.mailbox import MailboxProcess
 COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
 DOCKERFILE = (REPOSITORY / "deploy" / "Dockerfile").read_text()
 
+FIRST_OPERATOR = "first@operator.example.org"
+
 NEEDS_DOCKER = {
     'python -m pip install --no-cache-dir --no-deps ${TORCH_SOURCE} "${TORCH}"': "deploy/install.sh runs the same",
     "python -m pip install --no-cache-dir --no-deps --use-pep517 --require-hashes -r requirements.lock": "the same",
@@ -113,7 +115,8 @@ def own_postgres(tmp_path: Path) -> Iterator[Postgres]:
 
 def here(value: Any, broker: Broker, mailbox: MailboxProcess, ports: dict[str, int], secrets: Path, me: str) -> str:
     """Translate a value of the compose file from the compose network to this machine."""
-    text = re.sub(r"\$\{PUBLIC_BASE_URL:-(.*)\}", r"\1", str(value))
+    text = re.sub(r"\$\{[A-Z_]+:-(.*)\}", r"\1", str(value))
+    text = re.sub(r"\$\{FIRST_OPERATOR_EMAIL:\?.*\}", FIRST_OPERATOR, text)
     text = text.replace("kafka:9092", broker.bootstrap).replace("/run/own", str(secrets / me))
     for service, port in ports.items():
         text = text.replace(f"http://{service}:8000", f"http://{LOOPBACK}:{port}")
@@ -156,6 +159,7 @@ def test_the_commands_of_the_compose_file_bring_all_services_up(
             running[me].start()
         wait_until(lambda: all(map(_settled, running.values(), ports.values())), 120, "all services are ready", 0.3)
         assert all(process.alive for process in running.values()), [p.failed(p.name) for p in running.values()]
+        _signs_in(FIRST_OPERATOR, ports["console"], mailbox)
         [check] = commands("HEALTHCHECK")
         assert run(check, INTERCLUSTER_HTTP_PORT=str(ports["profiles"])).returncode == 0
         assert run(check, INTERCLUSTER_HTTP_PORT=str(free_port())).returncode == 1
@@ -167,6 +171,14 @@ def test_the_commands_of_the_compose_file_bring_all_services_up(
 def test_the_image_starts_a_service_by_default() -> None:
     [command] = commands("CMD")
     assert command == shlex.join(COMPOSE["services"]["console"]["command"])
+
+
+def _signs_in(address: str, console: int, mailbox: MailboxProcess) -> None:
+    """Ask for a link; only somebody who is known is sent one."""
+    url = f"http://{LOOPBACK}:{console}/sign-in"
+    asked = httpx.post(url, data={"email": address}, trust_env=False)
+    assert asked.status_code == 200, asked.text
+    mailbox.wait_for(address, seconds=60)
 
 
 def _settled(process: Process, port: int) -> bool:

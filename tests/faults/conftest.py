@@ -20,10 +20,3 @@ def field(broker_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     yield field
     field.supervisor.stop()
     stack.stop()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """On Apache Kafka none of these was seen to pass yet."""
-    for item in items:
-        if item.nodeid.startswith("tests/faults/") and "kafka" in item.name:
-            item.add_marker(pytest.mark.unfinished)

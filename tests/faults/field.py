@@ -221,10 +221,13 @@ class Field:
             cursor = {"cursor": page["next_cursor"]}
 
     def mailed(self) -> Counter[tuple[str, str]]:
-        """Return how many mails told (recipient, suggestion), counted over every mail that ever arrived."""
+        """Return how many mails told (person, suggestion), counted over every mail that ever arrived.
+
+        By person and not by address: who was erased and is imported again is another person at the same address.
+        """
         told: Counter[tuple[str, str]] = Counter()
         for message in self._every_mail():
-            told.update({(link.email, link.suggestion_id) for link in answer_links(message)})
+            told.update({(link.person_id, link.suggestion_id) for link in answer_links(message)})
         return told
 
     def mails_about(self, words: str) -> Counter[str]:
@@ -237,12 +240,15 @@ class Field:
             mails += more
         return mails
 
+    def somebody_mailed(self) -> str:
+        """Return the address of somebody who was told a suggestion."""
+        return next(link.email for mail in self._every_mail() for link in answer_links(mail))
+
     def doubled_without_a_mark(self) -> list[tuple[str, str]]:
-        """Return (recipient, suggestion) told twice although the delivery is not marked ambiguous."""
+        """Return (person, suggestion) told twice although the delivery is not marked ambiguous."""
         ambiguous = self.operator.call("notifier", "GET", "/deliveries", params={"state": "ambiguous", "limit": 100})
         excused = {each["person_id"] for each in ambiguous["items"]}
-        people = {link.email: link.person_id for mail in self._every_mail() for link in answer_links(mail)}
-        return [told for told, count in self.mailed().items() if count > 1 and people[told[0]] not in excused]
+        return [told for told, count in self.mailed().items() if count > 1 and told[0] not in excused]
 
     def never_mailed(self) -> list[str]:
         """Return notices that are neither mailed nor rightly waiting (consent, cap) nor moot."""

@@ -203,7 +203,9 @@ async def test_after_a_restore_of_the_sender_both_converge_on_what_the_backup_kn
     await dead(sender)
     async with source.database.transaction() as session:
         for statement in (
+            "ALTER TABLE journal DISABLE TRIGGER journal_kept",  # a backup simply has no such rows
             "DELETE FROM journal WHERE n > 1 OR key = :lost",
+            "ALTER TABLE journal ENABLE TRIGGER journal_kept",
             "UPDATE counter SET n = 1",
             "DELETE FROM counter WHERE organisation_id = CAST(:lost AS uuid)",
         ):

@@ -1,5 +1,6 @@
 """The relay keeps the order of each key, stops only the key that fails, and sends everything that was committed."""
 
+import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -16,8 +17,10 @@ from shared.contracts.topics import ORGANISATIONS
 from shared.ids import new_id
 from shared.messaging import mark_for_replay
 from shared.messaging.broker import MAX_RECORD_BYTES
+from shared.messaging.journal import MAX_BODY_BYTES
 from shared.messaging.leader import Leader
 from shared.messaging.sending import Outcome, Row, waves
+from shared.problems import Problem
 from tests.messaging import example
 from tests.messaging.conftest import eventually, scalar
 
@@ -42,12 +45,34 @@ def test_waves_hold_every_row_once_one_per_key_and_in_order(keys: list[str]) -> 
         assert in_order == sorted(in_order)
 
 
+@pytest.fixture
+def unsendable(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A name that no record holds, and a journal that takes it all the same."""
+    monkeypatch.setattr("shared.messaging.journal.MAX_BODY_BYTES", 2 * MAX_RECORD_BYTES)
+    return "x" * (MAX_RECORD_BYTES + 1)
+
+
+async def test_what_no_record_holds_is_refused_before_it_is_committed(running: Running, broker: Broker) -> None:
+    source, _ = await running(example.sender)
+    letters = 2 * MAX_BODY_BYTES // 3
+    for name in ("x" * (MAX_BODY_BYTES + 1), "é" * letters, '"' * letters, "\n" * letters):
+        with pytest.raises(Problem, match="too large") as refused:
+            await example.announce(source.database, new_id(), name)
+        assert (refused.value.status, refused.value.rule) == (422, "too-large")
+    assert await scalar(source, "SELECT count(*) FROM journal") == 0
+    most = new_id()
+    around = len(json.dumps(example.snapshot(most, 1, "").model_dump(mode="json")).encode())
+    await example.announce(source.database, most, "x" * (MAX_BODY_BYTES - around))
+    await eventually(lambda: scalar(source, "SELECT count(*) FROM journal_unsent"), 0)
+    assert [key for key, _ in await everything(broker)].count(str(most)) == 1
+
+
 async def test_a_key_that_cannot_be_sent_keeps_its_order_and_stops_only_itself(
-    running: Running, broker: Broker
+    running: Running, broker: Broker, unsendable: str
 ) -> None:
     source, _ = await running(example.sender)
     ill, well = new_id(), new_id()
-    await example.announce(source.database, ill, "x" * (MAX_RECORD_BYTES + 1))
+    await example.announce(source.database, ill, unsendable)
     await example.announce(source.database, ill, "later")
     await example.announce(source.database, well)
     unpublished = "SELECT count(*) FROM journal_unsent WHERE key = '{}'"
@@ -66,13 +91,13 @@ async def test_a_key_that_cannot_be_sent_keeps_its_order_and_stops_only_itself(
 
 
 async def test_control_without_the_order_of_keys_the_later_version_overtakes(
-    running: Running, broker: Broker, monkeypatch: pytest.MonkeyPatch
+    running: Running, broker: Broker, unsendable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shared.messaging.sending.waves", lambda rows: [[each] for each in reversed(rows)])
     source, _ = await running(example.sender)
     ill = new_id()
     async with source.database.transaction() as session:
-        await example.announce_in(session, ill, "x" * (MAX_RECORD_BYTES + 1))
+        await example.announce_in(session, ill, unsendable)
         await example.announce_in(session, ill, "later")
     await eventually(
         lambda: scalar(source, f"SELECT count(*) FROM journal_unsent WHERE key = '{ill}' AND attempts > 0"), 1

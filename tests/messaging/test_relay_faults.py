@@ -50,7 +50,7 @@ class Producer:
             if self.fails:
                 future.set_exception(self.fails)
             else:
-                future.set_result(SimpleNamespace(partition=0))
+                future.set_result(SimpleNamespace(partition=0, offset=len(self.taken)))
         return future
 
     async def stop(self) -> None:

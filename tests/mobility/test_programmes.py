@@ -3,11 +3,12 @@
 import asyncio
 import csv
 import io
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from services.mobility.repository import organisations
+from services.mobility.repository import organisations, vouchers
 from shared.contracts.profiles import OrganisationKind
 from shared.ids import new_id
 from tests.mobility.conftest import VALID, Town, organisation
@@ -189,6 +190,45 @@ async def test_the_export_runs_no_formula_and_holds_every_line(town: Town) -> No
     assert rows[2]["invoice_number"] == "'+1+1"
     assert rows[2]["programme"] == "'@SUM(A1:A9)"
     assert rows[2]["amount"] == "-500.00"
+
+
+async def test_the_first_page_of_a_ledger_checks_all_of_it_and_later_ones_read_no_more_than_they_show(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programme = await town.innovation_programme()
+    for _ in range(3):
+        voucher = await town.innovation_voucher(programme["programme_id"])
+        await town.done("clerk", f"/vouchers/{voucher['voucher_id']}/issue")
+    path = f"/programmes/{programme['programme_id']}/ledger?limit=3"
+    first = (await town.get("auditor", path)).json()
+    assert first["balanced"] is True
+
+    async def everything(*_: object) -> None:
+        raise AssertionError("the vouchers were read again")
+
+    monkeypatch.setattr(vouchers, "of_programme", everything)
+    pages, cursor = [first], first["next_cursor"]
+    while cursor:
+        pages.append((await town.get("auditor", f"{path}&cursor={cursor}")).json())
+        cursor = pages[-1]["next_cursor"]
+    sequences = [line["sequence"] for page in pages for line in page["entries"]]
+    assert [len(page["entries"]) for page in pages] == [3, 3, 2]
+    assert sequences == sorted(set(sequences))
+    assert all(page["balances"] == first["balances"] for page in pages)
+    assert {page["balanced"] for page in pages[1:]} == {None}
+
+
+async def test_a_programme_is_open_by_the_day_of_its_funder(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    began = {"opens_on": "2026-04-01", "closes_on": "2026-12-31", "time_zone": "Europe/Vienna"}
+    ended = {"opens_on": "2026-01-01", "closes_on": "2026-03-31", "time_zone": "Europe/Vienna"}
+    await town.programme(name="began in Vienna", **began)
+    await town.programme(name="ended in Vienna", **ended)
+    await town.programme(name="begins on the Azores", **{**began, "time_zone": "Atlantic/Azores"})
+    await town.programme(name="lasts on the Azores", **{**ended, "time_zone": "Atlantic/Azores"})
+    for module in ("programmes", "claims"):
+        monkeypatch.setattr(f"services.mobility.{module}.now", lambda: datetime(2026, 3, 31, 22, 30, tzinfo=UTC))
+    found = (await town.get("visitor", "/programmes?open=true")).json()["items"]
+    assert {each["name"] for each in found} == {"began in Vienna", "lasts on the Azores"}
 
 
 async def test_open_programmes_are_those_that_take_applications_today(town: Town) -> None:

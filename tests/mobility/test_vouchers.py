@@ -62,6 +62,44 @@ async def test_a_travel_voucher_is_issued_only_when_all_four_have_signed(town: T
     assert await refusal(town, "clerk", f"/vouchers/{voucher['voucher_id']}/issue") == (409, "approved-visit")
 
 
+def without(rule: str, town: Town) -> list[dict[str, Any]]:
+    return [each for each in town.programme_body()["rules"] if each["rule"] != rule]
+
+
+async def approved(town: Town, visit: dict[str, Any], **terms: Any) -> str:
+    """A travel voucher that waits for nothing but its payment; returns its path."""
+    programme = await town.programme(**terms)
+    voucher = await town.travel_voucher(programme["programme_id"], visit["visit_id"])
+    path = f"/vouchers/{voucher['voucher_id']}"
+    await town.done("clerk", f"{path}/issue")
+    await town.done("visitor", f"{path}/invoice", {"number": "R-1", "amount": 780})
+    await town.done("clerk", f"{path}/approve")
+    await town.done("second_clerk", f"{path}/approve")
+    return path
+
+
+async def test_without_any_rule_a_travel_voucher_is_paid_only_after_the_report(town: Town) -> None:
+    visit = await town.approved_visit()
+    path = await approved(town, visit, rules=without("completed-visit-before-payment", town))
+    payment = {"bank_reference": "SEPA-1"}
+    assert await refusal(town, "clerk", f"{path}/pay", payment) == (409, "completed-visit-before-payment")
+    body = {"text": "We saw the pilot line.", "evidence": [{"kind": "ticket", "reference": "TK-1"}]}
+    await town.done("visitor", f"/visits/{visit['visit_id']}/report", body)
+    await town.done("clerk", f"{path}/pay", payment)
+    cancelled = await refusal(town, "host", f"/visits/{visit['visit_id']}/cancel", {"reason": "x"})
+    assert cancelled == (409, "visit-state")
+
+
+async def test_a_visit_that_was_paid_for_is_never_called_off(town: Town) -> None:
+    visit = await town.completed_visit()
+    await town.done("clerk", f"{await approved(town, visit)}/pay", {"bank_reference": "SEPA-1"})
+    async with town.context.database.transaction() as session:  # however it may have come to this
+        await session.execute(sa.text("UPDATE visit SET state = 'approved'"))
+    cancelled = await refusal(town, "host", f"/visits/{visit['visit_id']}/cancel", {"reason": "x"})
+    assert cancelled == (409, "visit-paid")
+    assert (await town.get("visitor", f"/visits/{visit['visit_id']}")).json()["state"] == "approved"
+
+
 async def test_a_travel_voucher_is_paid_only_after_the_report(town: Town) -> None:
     programme, visit = await town.programme(), await town.approved_visit()
     voucher = await town.travel_voucher(programme["programme_id"], visit["visit_id"])
@@ -144,6 +182,26 @@ async def test_nobody_approves_her_own_claim(town: Town) -> None:
     await town.done("visitor", f"{path}/invoice", INVOICE)
     town.people["clerk"] = town.people["visitor"]
     assert await refusal(town, "clerk", f"{path}/approve") == (409, "not-own-voucher")
+
+
+@pytest.mark.parametrize("step", ["issue", "approve", "pay"])
+@pytest.mark.parametrize("part", ["applied", "acts for the beneficiary", "acts for the provider"])
+async def test_who_has_a_part_in_a_claim_takes_no_step_of_the_funder(part: str, step: str, town: Town) -> None:
+    programme = await town.innovation_programme()
+    path = f"/vouchers/{(await town.innovation_voucher(programme['programme_id']))['voucher_id']}"
+    partial = {"applied": town.people["visitor"]}.get(part, town.people["clerk"])
+    side = {"acts for the beneficiary": town.visitor, "acts for the provider": town.provider}.get(part)
+    roles = (town.roles["clerk"], *([Role("sme_contact", side)] if side else []))
+    if step != "issue":
+        await town.done("clerk", f"{path}/issue")
+        await town.done("visitor", f"{path}/invoice", INVOICE)
+    if step == "pay":
+        await town.done("clerk", f"{path}/approve")
+        await town.done("second_clerk", f"{path}/approve")
+    headers = {"Authorization": f"Bearer {town.sign(person_id=partial, roles=roles)}"}
+    answer = await town.client.post(f"{path}/{step}", json={"bank_reference": "S-1"}, headers=headers)
+    assert (answer.status_code, answer.json()["rule"]) == (409, "not-own-voucher")
+    await town.done("second_clerk" if step == "issue" else "clerk", f"{path}/{step}", {"bank_reference": "S-1"})
 
 
 async def test_paying_twice_is_refused_and_booked_once(town: Town) -> None:

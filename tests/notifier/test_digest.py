@@ -14,6 +14,7 @@ from services.notifier import composing, deliveries, preferences
 from services.notifier.models import Delivery, Notice, Person
 from services.notifier.schemas import PreferencesIn
 from services.notifier.work import close_post
+from shared.clock import now
 from shared.contracts.matching import SuggestionSnapshot
 from tests.notifier.support import MailServer, Notifier, make_notifier, organisation, suggestion
 
@@ -85,6 +86,22 @@ async def test_no_suggestion_is_mailed_before_the_opt_in_and_all_of_them_after_i
     await notifier.works()
     (mail,) = notifier.server.to(notifier.address(anna))
     assert len(mail["X-Intercluster-Occasion"].split(", ")) == 2
+
+
+async def test_who_unsubscribed_comes_back_by_her_own_word_only(notifier: Notifier) -> None:
+    anna = await _anna(notifier)
+    async with notifier.context.database.transaction() as session:
+        tokens = notifier.post.links.tokens
+        await preferences.unsubscribe(session, tokens, tokens.make(anna, "suggestions"))
+    await notifier.proposes(*_pairs(0, 1))
+    later = {"purpose": "suggestions", "given": True, "at": now().isoformat(), "source": "a list of the hub"}
+    for n, by_herself in ((2, False), (3, True)):
+        card = {"version": f"1.{n}", "consents": [later | {"by_herself": by_herself}]}
+        notifier.profiles.cards[anna] |= card
+        await notifier.hears_of(anna, n=n)
+        await notifier.make_due()
+        await notifier.works()
+        assert len(notifier.server.to(notifier.address(anna))) == int(by_herself)
 
 
 async def test_in_france_a_notice_goes_first_and_suggestions_follow_after_some_days(notifier: Notifier) -> None:

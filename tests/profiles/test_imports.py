@@ -74,6 +74,12 @@ async def test_an_import_changes_only_the_fields_it_names(operator: Api) -> None
     assert after["statements"][0]["id"] == before["statements"][0]["id"]
 
 
+async def test_an_import_adds_no_more_to_what_is_stored_than_can_be_told(operator: Api) -> None:
+    texts = [{"text": f"{number:03}" + "x" * 4900, "language": "en"} for number in range(25)]
+    assert (await operator.load(jsonl(a_row("a", offers=texts))))["created"] == 1
+    assert rules(await operator.load(jsonl(a_row("a", needs=texts)))) == [(1, "too-long")]
+
+
 async def test_national_and_supplied_id_find_the_same_organisation(operator: Api) -> None:
     await operator.load(jsonl(a_row("a", national_id="AT:1"), a_row("b")))
     report = await operator.load(

@@ -1,5 +1,6 @@
 """Organisations: read, create, change with a version check, withdraw, erase; each change is one event."""
 
+import itertools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -47,6 +48,36 @@ async def test_a_put_that_says_nothing_new_makes_no_event(operator: Api, events:
     response = await operator.put(f"/organisations/{made['id']}", version="1.1", json=an_sme())
     assert response.status_code == 200
     assert response.json()["version"] == "1.1"
+    assert len(await events()) == 1
+
+
+def statements(letter: str, count: int, each: int = 5000) -> list[dict[str, Any]]:
+    return [{"text": f"{number:03}" + letter * (each - 3), "language": "de"} for number in range(count)]
+
+
+async def test_more_than_one_record_could_hold_is_refused(operator: Api, events: Callable[[], Any]) -> None:
+    made = await created(operator)
+    too_much = an_sme(offers=statements("é", 20), needs=statements("x", 3))
+    refused = await operator.put(f"/organisations/{made['id']}", version="1.1", json=too_much)
+    assert refused.status_code == 422
+    assert "200,000 bytes" in refused.text
+    assert len(await events()) == 1
+
+
+def compound_words(count: int) -> list[dict[str, Any]]:
+    """Statements of 4,999 letters; each word gives the search vector itself and both of its parts."""
+    parts = map("".join, itertools.product("abcdefghijklmnopqrstuvwxyz", repeat=4))
+    words = (f"{first}-{second}" for first, second in zip(parts, parts, strict=False))
+    return [{"text": " ".join(itertools.islice(words, 500)), "language": "en"} for _ in range(count)]
+
+
+@pytest.mark.parametrize("offers", [statements('"', 40), compound_words(40)], ids=["quotes", "compound words"])
+async def test_the_most_that_may_be_said_is_told_and_found(
+    offers: list[dict[str, Any]], operator: Api, events: Callable[[], Any]
+) -> None:
+    made = await created(operator, name="Foundable", offers=offers, needs=[])
+    found = (await operator.get("/organisations", params={"q": "Foundable"})).json()["items"]
+    assert [each["id"] for each in found] == [made["id"]]
     assert len(await events()) == 1
 
 
@@ -120,6 +151,21 @@ async def test_two_organisations_never_share_a_national_id(operator: Api) -> Non
     response = await operator.post("/organisations", json=an_sme(national_id="AT:FN1"))
     assert response.status_code == 409
     assert response.json()["rule"] == "id-taken"
+
+
+@pytest.mark.parametrize("field", ["national_id", "supplied_id"])
+async def test_nobody_claims_the_id_of_another_firm(field: str, operator: Api, api: Callable[..., Api]) -> None:
+    cluster = await created(operator, kind="cluster")
+    made = await created(operator, clusters=[cluster["id"]])
+    path, own, hub = f"/organisations/{made['id']}", api("sme_contact", made["id"]), api("hub_manager", cluster["id"])
+    body = an_sme(clusters=[cluster["id"]], **{field: "AT:FN1"})
+    claimed = await own.put(path, version="1.1", json=body)
+    assert (claimed.status_code, claimed.json()["rule"]) == (403, "not-allowed")
+    assert (await hub.put(path, version="1.1", json=body)).json()[field] == "AT:FN1"
+    assert (await own.put(path, version="1.2", json={**body, "city": "Leoben"})).status_code == 200
+    for caller in (own, hub):
+        assert (await caller.put(path, version="1.3", json={**body, field: "AT:FN2"})).status_code == 403
+    assert (await operator.put(path, version="1.3", json={**body, field: "AT:FN2"})).json()[field] == "AT:FN2"
 
 
 async def test_a_withdrawn_organisation_is_seen_only_by_its_own(

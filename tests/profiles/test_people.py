@@ -1,6 +1,7 @@
 """People: contact cards, consents, adding contacts, export and erasure."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -42,7 +43,7 @@ async def test_a_contact_card_says_who_she_is_to_sister_services(operator: Api, 
         "language": "pl",
         "time_zone": "Europe/Vienna",
         "roles": [{"role": "sme_contact", "organisation_id": organisation}],
-        "consents": [{"purpose": "suggestions", **CONSENT}],
+        "consents": [{"purpose": "suggestions", **CONSENT, "by_herself": False}],
         "status": "active",
     }
     listed = await sister("mobility").post("/contact-cards/by-organisation", json={"organisation_ids": [organisation]})
@@ -119,12 +120,39 @@ async def test_a_hub_neither_renames_nor_readdresses_somebody_who_also_acts_else
     boss = await a_person(operator, elsewhere, supplied_id="boss")
     hub = api("hub_manager", cluster)
     added = await a_person(hub, member, name="Defaced", consent=CONSENT)
-    assert added["name"] == "Eva"
-    assert added["consents"] == []
+    assert (await operator.get(f"/people/{boss['person_id']}")).json()["name"] == "Eva"
+    assert (await operator.get(f"/people/{boss['person_id']}")).json()["consents"] == []
     assert [each["organisation_id"] for each in added["roles"]] == [member]
     theft = {"name": "Eva", "email": "mine@c.example.org", "supplied_id": "boss"}
     assert (await hub.post(f"/organisations/{member}/people", json=theft)).status_code == 403
     assert (await operator.get(f"/people/{boss['person_id']}")).json()["email"] == "eva@sme.example.org"
+
+
+async def test_adding_an_address_does_not_tell_who_has_it(operator: Api, api: Callable[..., Api]) -> None:
+    there = await an_organisation(operator)
+    said = {"consent": CONSENT, "language": "pl", "time_zone": "Europe/Warsaw"}
+    eva = await a_person(operator, there, name="Eva Nowak", **said)
+    here = await an_organisation(operator)
+    told = await a_person(api("sme_contact", here), here, "EVA@sme.example.org", name="Somebody")
+    assert told["person_id"] == eva["person_id"]
+    assert (told["name"], told["email"]) == ("Somebody", "EVA@sme.example.org")
+    assert (told["language"], told["time_zone"]) == ("en", "UTC")
+    assert told["roles"] == [{"role": "sme_contact", "organisation_id": here}]
+    assert told["consents"] == []
+
+
+async def test_her_answers_are_told_to_herself_and_operators_only(operator: Api, api: Callable[..., Api]) -> None:
+    cluster = await an_organisation(operator, kind="cluster")
+    member = await an_organisation(operator, clusters=[cluster])
+    person = await a_person(operator, member, consent=CONSENT)
+    path = f"/people/{person['person_id']}"
+    for who, told in (
+        (operator, True),
+        (api(person_id=UUID(person["person_id"])), True),
+        (api("sme_contact", member), False),
+        (api("hub_manager", cluster), False),
+    ):
+        assert bool((await who.get(path)).json()["consents"]) is told
 
 
 async def test_a_person_is_seen_by_herself_her_organisations_and_their_hubs(
@@ -179,6 +207,39 @@ async def test_she_changes_her_language_time_zone_and_consent(
     export = (await herself.get(f"{path}/export")).json()
     assert [each["given"] for each in export["consent_history"]] == [True, False]
     assert export["organisations"][0]["name"] == "Wasserkraft Müller"
+
+
+NO = {"given": False, "at": "2026-09-15T08:00:00Z", "wording": "No more", "source": "account page"}
+LATER_YES = {**CONSENT, "at": "2026-10-01T08:00:00Z"}
+
+
+async def test_nobody_but_an_operator_overrules_an_answer_of_hers(operator: Api, api: Callable[..., Api]) -> None:
+    cluster = await an_organisation(operator, kind="cluster")
+    member = await an_organisation(operator, clusters=[cluster], supplied_id="m")
+    person = await a_person(operator, member, consent=CONSENT)
+    path = f"/people/{person['person_id']}"
+    herself = api(person_id=UUID(person["person_id"]))
+    [no] = (await herself.put(path, json={"consent": NO})).json()["consents"]
+    assert (no["given"], no["by_herself"]) == (False, True)
+    hub = api("hub_manager", cluster)
+    await a_person(hub, member, consent=LATER_YES)
+    contact = {"name": "Eva", "email": "eva@sme.example.org", "consent": LATER_YES}
+    report = await hub.load(json.dumps({**an_sme(supplied_id="m"), "contacts": [contact]}))
+    assert (report["accepted"], report["errors"]) == (1, [])
+    assert (await operator.get(path)).json()["consents"] == [no]
+    await a_person(operator, member, consent=LATER_YES)
+    [yes] = (await operator.get(path)).json()["consents"]
+    assert (yes["given"], yes["by_herself"]) == (True, False)
+
+
+async def test_a_colleague_records_no_opt_in_for_somebody_else(operator: Api, api: Callable[..., Api]) -> None:
+    organisation = await an_organisation(operator)
+    colleague = api("sme_contact", organisation)
+    body = {"name": "Eva", "email": "eva@sme.example.org", "consent": CONSENT}
+    assert (await colleague.post(f"/organisations/{organisation}/people", json=body)).status_code == 403
+    refused = await a_person(colleague, organisation, consent=NO)
+    told = (await operator.get(f"/people/{refused['person_id']}")).json()
+    assert told["consents"][0]["given"] is False
 
 
 async def test_erasing_a_person_leaves_her_id_and_tells_everybody(

@@ -115,6 +115,15 @@ def test_sectors_form_a_tree_of_four_levels() -> None:
     assert reference.section_of("99.99") is None
 
 
+def test_all_sectors_of_a_level_and_all_regions_of_a_country_can_be_listed() -> None:
+    assert len(reference.sectors_at(4)) == 651
+    assert [each.code for each in reference.sectors_at(2)][:2] == ["01", "02"]
+    codes = [each.code for each in reference.regions_of("GR")]
+    assert codes == sorted(codes)
+    assert {"EL3", "EL30", "EL301"} <= set(codes)
+    assert reference.regions_of("XX") == ()
+
+
 def test_the_data_carry_their_attribution() -> None:
     notice = files("shared.reference").joinpath("NOTICE").read_text(encoding="utf-8")
     assert (

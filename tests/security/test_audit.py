@@ -64,7 +64,16 @@ async def test_control_a_route_that_forgets_to_record_is_reported(of: World, mon
 
 
 @pytest.mark.parametrize("of", ["notifier"], indirect=True)
-@pytest.mark.parametrize("statement", ["UPDATE audit_entry SET actor = 'nobody'", "DELETE FROM audit_entry"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_entry SET actor = 'nobody'",
+        "DELETE FROM audit_entry",
+        "TRUNCATE audit_entry",
+        "DELETE FROM journal",
+        "TRUNCATE journal",
+    ],
+)
 async def test_the_trail_is_never_changed(of: World, statement: str) -> None:
     before = await trail(of)
     assert before

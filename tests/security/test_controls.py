@@ -34,7 +34,7 @@ BROKEN: list[tuple[str, str, str, Any, str]] = [
     ("mobility", "GET /vouchers", "services.mobility.endpoints.vouchers.scope_of",
      lambda _: MobilityScope(everything=True), "as SME: read"),
     ("mobility", "POST /vouchers/{}/issue", "services.mobility.vouchers.require_administrator", nothing,
-     "as her: refused with 200, but"),
+     "as aud: refused with 200, but"),
     ("notifier", "PUT /people/{}/preferences", "services.notifier.endpoints._people_only", nothing,
      "as con: 403 expected, got 404"),
     ("notifier", "GET /operations/status", "shared.http.require", nothing, "as hub: 403 expected, got 200"),

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from deploy.local.demo import importing, meeting, paying
+from deploy.local.demo.audience import contact_with_open_suggestions
 from deploy.local.demo.mailbox_reader import MailboxReader
 from deploy.local.demo.scene import Scene
 from deploy.local.operator_client import OperatorClient, ServiceError
@@ -83,7 +85,8 @@ def _play_steps(scene: Scene, console: Console) -> bool:
             try:
                 told = step(scene, progress)
             except (StartError, ServiceError, KeyError, AssertionError) as error:
-                progress.console.print(f"[red]✗ {title}[/red]: {type(error).__name__}: {error}", markup=True)
+                words = escape(f"{type(error).__name__}: {error}")
+                progress.console.print(f"[red]✗ {title}[/red]: {words}")
                 return False
             progress.console.print(f"[green]✓[/green] {title} [dim]({time.monotonic() - started:.1f} s)[/dim]")
             progress.console.print(f"    {told}", markup=False, style="dim")
@@ -131,12 +134,16 @@ def _all_held(summary: dict[str, Any]) -> bool:
 
 
 def _people(scene: Scene) -> dict[str, str]:
-    """Return one address per kind of person."""
+    """Return one address per kind of person: such a one as finds something to do on her page.
+
+    The visitor has answered already, so her page of suggestions may be empty; her visit and voucher are there to see.
+    """
     assert scene.operator is not None, "the operator signs in first"
     visitor, _ = scene.sides
     hub = scene.hub_of(visitor)
     return {
-        "SME contact": visitor.email,
+        "SME contact": contact_with_open_suggestions(scene) or visitor.email,
+        "Visiting SME contact": visitor.email,
         "Hub manager": hub[1] if hub else "",
         "Voucher administrator": paying.administrator(scene, 0),
         "Operator": scene.operator.email,

@@ -1,6 +1,7 @@
 """Addresses of the web UI, one module per noun."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
@@ -10,9 +11,12 @@ from services.console.endpoints import (
     account,
     files,
     hub,
+    imports,
     links,
     operator,
+    organisation_forms,
     organisations,
+    programme_forms,
     programmes,
     suggestions,
     visits,
@@ -27,12 +31,16 @@ ROUTERS: Sequence[APIRouter] = (
     access.router,
     links.router,
     links.one_click_router,
+    # Before the pages of one thing: “new” is no id.
+    organisation_forms.router,
+    programme_forms.router,
     organisations.router,
     suggestions.router,
     visits.router,
     vouchers.router,
     programmes.router,
     hub.router,
+    imports.router,
     operator.router,
     account.router,
 )
@@ -48,7 +56,9 @@ def friendly_not_found(app: FastAPI) -> None:
             problem = Problem(error.status_code, f"http-{error.status_code}", str(error.detail))
         if wants_json(request):
             return problem_response(problem)
-        await visitor_or_nobody(request)
+        # The page only greets her by name: it is shown all the same when nobody can say who she is.
+        with suppress(Exception):
+            await visitor_or_nobody(request)
         response = problem_page(request, problem)
         protect(response, settings_of(context_of(request)))
         return response

@@ -7,7 +7,8 @@ from fastapi.responses import PlainTextResponse
 
 from services.console import repository
 from services.console.capabilities import AnswerLink, read_answer_link
-from services.console.web import OneClickPage, Page, page
+from services.console.web import OneClickPage, Page, identity_of, page
+from shared.auth import RoleName
 from shared.context import Context
 from shared.http import Ctx
 from shared.problems import Problem
@@ -22,18 +23,31 @@ one_click_router = APIRouter(route_class=OneClickPage)
 @router.get("/answer/{capability}")
 async def ask(request: Request, context: Ctx, capability: str) -> Response:
     """Show the suggestion and the button that sends the answer."""
-    link = read_answer_link(context.verifier, capability)
+    link = await _good_link(context, capability)
     return page(request, "answer.html", capability=capability, done=False, **await _about(context, link))
 
 
 @router.post("/answer/{capability}")
 async def answer(request: Request, context: Ctx, capability: str) -> Response:
     """Send the answer with a token that allows this one action; clicking again changes nothing."""
-    link = read_answer_link(context.verifier, capability)
+    link = await _good_link(context, capability)
     token = context.issuer.person_token(link.person_id, actions=(link.action,))
     body = {"organisation_id": str(link.organisation_id), "answer": str(link.answer)}
     await context.http.post("matching", f"/suggestions/{link.suggestion_id}/answers", token=token, json=body)
     return page(request, "answer.html", capability=capability, done=True, **await _about(context, link))
+
+
+async def _good_link(context: Context, capability: str) -> AnswerLink:
+    """Return what a link says; 410 also when she was erased or acts for that organisation no longer.
+
+    The link outlives both by weeks, and matching sees only the one action that we vouch for here.
+    """
+    link = read_answer_link(context.verifier, capability)
+    card = await identity_of(context).cards.of(link.person_id)
+    acting = {(role, link.organisation_id) for role in (RoleName.SME_CONTACT, RoleName.HUB_MANAGER)}
+    if card is None or not acting & {(each.role, each.organisation_id) for each in card.roles}:
+        raise Problem(410, "link-does-not-work", "This link was for somebody who acts for that organisation no longer.")
+    return link
 
 
 async def _about(context: Context, link: AnswerLink) -> dict[str, Any]:

@@ -134,21 +134,25 @@ async def replay(
 async def trace(
     request: Request, context: Ctx, visitor: SignedIn, organisation_id: Annotated[UUID | None, Query()] = None
 ) -> Response:
-    """Show all events that concern one organisation, of all services, in time order."""
+    """Show the newest events that concern one organisation, of all services, in time order."""
     visitor.needs(RoleName.OPERATOR)
     entries: list[dict[str, Any]] = []
     away: list[str] = []
+    cut: list[str] = []
     if organisation_id:
-        query = {"organisation_id": organisation_id, "limit": LETTERS}
+        query = {"organisation_id": organisation_id, "limit": LETTERS + 1, "newest": True}
         answers = await ask(context, visitor, dict.fromkeys(SERVICES, ("/operations/trace", query)))
         for service, answer in answers.items():
             if isinstance(answer, Problem):
                 away.append(service)
             else:
-                entries += [{**each, "at": datetime.fromisoformat(each["time"])} for each in answer]
+                if len(answer) > LETTERS:
+                    cut.append(service)
+                entries += [{**each, "at": datetime.fromisoformat(each["time"])} for each in answer[-LETTERS:]]
         entries.sort(key=lambda each: (each["at"], each["sequence"]))
     names = await names_of(context, [organisation_id] if organisation_id else [])
-    return page(request, "trace.html", organisation_id=organisation_id, entries=entries, away=away, names=names)
+    told: dict[str, Any] = {"entries": entries, "away": away, "cut": cut, "most": LETTERS}
+    return page(request, "trace.html", organisation_id=organisation_id, names=names, **told)
 
 
 @router.get("/operator/messages")

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from services.console import repository
 from services.console.asking import ask_one
+from services.console.endpoints.programme_forms import administers
 from services.console.identity import Visitor
 from services.console.models import ProgrammeGist
 from services.console.schemas import Ledger, Programme, Voucher, cursor_of, many, one
@@ -52,7 +53,13 @@ async def programmes(
 async def programme(request: Request, context: Ctx, visitor: SignedIn, programme_id: UUID) -> Response:
     """Show a programme's pot and rules."""
     found = one(Programme, await ask_one(context, visitor, "mobility", f"/programmes/{programme_id}"))
-    return page(request, "programme.html", programme=found, books=keeps_books(visitor, found.funder_id))
+    return page(
+        request,
+        "programme.html",
+        programme=found,
+        books=keeps_books(visitor, found.funder_id),
+        may_edit=administers(visitor, found.funder_id),
+    )
 
 
 @router.get("/programmes/{programme_id}/applications")

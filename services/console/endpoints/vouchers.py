@@ -63,7 +63,7 @@ async def application_form(
     """Ask for the programme, and for the visit or the provider and price."""
     ours = visitor.acts_for(organisation_id, *APPLICANTS)
     async with context.database.session() as session:
-        open_now = [each for each in await repository.programmes(session) if each.opens_on <= today() <= each.closes_on]
+        open_now = await repository.programmes(session, open_on=today())
         visits = await repository.visits(session, visitor.organisations(*APPLICANTS), CLAIMABLE)
         partners = await repository.connections(session, [ours], limit=100)
     providers = [each.second_id if ours == each.first_id else each.first_id for each in partners]

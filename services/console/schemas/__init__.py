@@ -1,6 +1,7 @@
 """What the console reads from the other services, as far as its pages need it."""
 
 from services.console.schemas.base import Reading, cursor_of, many, one
+from services.console.schemas.imports import ImportReport
 from services.console.schemas.matching import FoundStatement, Roadmap, Suggestion
 from services.console.schemas.messages import Attempt, Delivery, Preferences
 from services.console.schemas.mobility import (
@@ -32,6 +33,7 @@ __all__ = [
     "Finding",
     "FoundStatement",
     "Head",
+    "ImportReport",
     "Invoice",
     "JobCounts",
     "Journal",

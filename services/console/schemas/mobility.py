@@ -112,10 +112,10 @@ class LedgerLine(Reading):
 
 
 class Ledger(Reading):
-    """A page of a programme's ledger with the balances and the check over all of it."""
+    """A page of a programme's ledger with the balances over all of it; the first page also says if it adds up."""
 
     entries: tuple[LedgerLine, ...]
     next_cursor: str | None = None
     balances: dict[str, Money] = Field(default_factory=dict)
-    balanced: bool
+    balanced: bool | None = None
     problems: tuple[str, ...] = ()

@@ -43,6 +43,8 @@ class Head(Reading):
 
     topic: str
     partition: int
+    broker_epoch: str | None = None
+    offset: int
     sequence: int
     time: datetime | None = None
 

@@ -49,6 +49,7 @@ class Organisation(Reading):
     languages: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     clusters: tuple[UUID, ...] = ()
+    undertaking_group: str | None = None
     status: str = "active"
     statements: tuple[Statement, ...] = ()
     source: str | None = None

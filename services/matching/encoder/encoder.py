@@ -23,7 +23,7 @@ from services.matching.encoder.text import clean
 DIMENSIONS = 384
 MAX_TOKENS = 256
 """Both models read this much of a statement, about 1,000 characters."""
-CALIBRATION = 2
+CALIBRATION = 3
 """Raise it when centres or recipes change: then every stored vector differs and is made again."""
 MULTILINGUAL_PREFIX = "query: "
 """e5 wants a prefix. Needs and offers alike are short statements, so both get the one for symmetric comparison."""

@@ -21,7 +21,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Set before torch is loaded. Threads that wait for each other otherwise spin, and on a machine that has other work too
 # the one they wait for gets no core: measured 2 texts/s against 21 with eight processes on two cores.
 
-LENGTH_CLASSES = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+LENGTH_CLASSES = (16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512)
 TOKENS_PER_PASS = 2048
 """Bounds the memory of one pass through a model; more at once is not faster on two cores."""
 MAX_CHARACTERS = 8_000

@@ -87,7 +87,7 @@ async def read_ledger(
     limit: Limit = DEFAULT_LIMIT,
     cursor: Annotated[int | None, Query(ge=0, le=2**62, description="`next_cursor` of the page before")] = None,
 ) -> LedgerOut:
-    """Entries oldest first; balances and check are those of the whole ledger."""
+    """Entries oldest first; the balances, and on the first page the check, are those of the whole ledger."""
     return await books.read_ledger(session, caller, programme_id, limit, cursor)
 
 

@@ -1,7 +1,7 @@
 """Programmes and the terms they had from one change to the next."""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -74,12 +74,14 @@ async def page(
     cursor: UUID | None,
     *,
     funder_id: UUID | None = None,
-    open_on: date | None = None,
+    open_at: datetime | None = None,
 ) -> tuple[list[Programme], UUID | None]:
-    """Return programmes, newest first; ``open_on``: those that take applications on that day."""
+    """Return programmes, newest first; ``open_at``: those that take applications on the funder's day of that moment."""
     statement = sa.select(Programme)
     if funder_id:
         statement = statement.where(col(Programme.funder_id) == funder_id)
-    if open_on:
-        statement = statement.where(col(Programme.opens_on) <= open_on, col(Programme.closes_on) >= open_on)
+    if open_at:
+        moment = sa.literal(open_at, sa.DateTime(timezone=True))
+        day = sa.cast(sa.func.timezone(col(Programme.time_zone), moment), sa.Date)
+        statement = statement.where(day.between(col(Programme.opens_on), col(Programme.closes_on)))
     return await newest_first(session, statement, Programme.programme_id, limit, cursor)

@@ -55,9 +55,7 @@ async def _load(session: AsyncSession, condition: sa.ColumnElement[bool], lock: 
     )
     consents: dict[UUID, list[Consent]] = {}
     for said in await session.execute(newest):
-        consents.setdefault(said.person_id, []).append(
-            Consent(said.purpose, said.given, said.at, said.wording, said.source)
-        )
+        consents.setdefault(said.person_id, []).append(_consent(said))
     return {
         row.id: Person(
             id=row.id,
@@ -73,6 +71,10 @@ async def _load(session: AsyncSession, condition: sa.ColumnElement[bool], lock: 
         )
         for row in rows
     }
+
+
+def _consent(row: sa.Row[Any]) -> Consent:
+    return Consent(row.purpose, row.given, row.at, row.wording, row.source, row.by_herself)
 
 
 async def save(session: AsyncSession, changes: Sequence[tuple[Person | None, Person]]) -> None:
@@ -131,4 +133,4 @@ async def operators(session: AsyncSession) -> int:
 async def consent_history(session: AsyncSession, person_id: UUID) -> list[Consent]:
     """Return every recorded answer of a person, oldest first."""
     query = sa.select(consent).where(consent.c.person_id == person_id).order_by(consent.c.at, consent.c.id)
-    return [Consent(row.purpose, row.given, row.at, row.wording, row.source) for row in await session.execute(query)]
+    return [_consent(row) for row in await session.execute(query)]

@@ -102,7 +102,8 @@ STATEMENTS = (
         given boolean NOT NULL,
         at timestamptz NOT NULL,
         wording text NOT NULL,
-        source text NOT NULL
+        source text NOT NULL,
+        by_herself boolean NOT NULL
     )
     """,
     "CREATE INDEX ix_consent_newest ON consent (person_id, purpose, at)",
