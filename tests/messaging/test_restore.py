@@ -5,7 +5,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
@@ -16,7 +15,8 @@ from shared.ids import new_id
 from shared.messaging import mark_restored, restore
 from shared.messaging.restore import is_restored, reconcile
 from tests.messaging import example
-from tests.messaging.conftest import eventually, scalar
+from tests.messaging.conftest import eventually, headers, raw_record, scalar
+from tests.messaging.test_delivery import producing
 
 
 class SlowConsumer:
@@ -96,11 +96,12 @@ async def test_what_only_the_streams_know_is_ended_after_a_restore(
     source, _ = await running(example.sender)
     kept, lost = new_id(), new_id()
     await example.announce(source.database, kept)
-    await example.announce(source.database, lost)
     await eventually(lambda: scalar(source, "SELECT count(*) FROM journal_unsent"), 0)
+    async with producing(broker) as producer:
+        body = example.snapshot(lost, 1).model_dump_json().encode()
+        await raw_record(producer, ORGANISATIONS, str(lost), headers(lost, 1), body)
 
     async with source.database.transaction() as session:
-        await session.execute(sa.text("DELETE FROM journal WHERE key = :key"), {"key": str(lost)})
         await mark_restored(session)
         assert await reconcile(session, "profiles", source.settings) == (1, 1)
         assert not await is_restored(session)
