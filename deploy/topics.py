@@ -24,6 +24,8 @@ ALREADY_EXISTS = 36
 VISIBLE_WITHIN_SECONDS = 30
 
 DAY_MS = 24 * 3600 * 1000
+OCCASIONS_DAYS = 30
+"""How long a reader may be away and still find every occasion; then compaction may leave only the newest snapshot."""
 DEAD_LETTER_RETENTION_MS = 90 * DAY_MS
 """Dead letters also stand in their service's database; the topic is for whoever watches from outside."""
 
@@ -44,15 +46,17 @@ class TopicError(RuntimeError):
 def deployed(topic: Topic) -> Deployed:
     """Return how a topic of the contract is created.
 
-    A compacted topic keeps the newest snapshot of each key forever and a tombstone for a week, so that a consumer
-    that was away for less than that still sees the erasure.
+    A compacted topic keeps the newest snapshot of each key forever, and everything for a month: an older version may
+    be an occasion (an approval, a payment) that a reader who was away has still to act on. Who was away for longer
+    asks for a replay of the journals.
     """
     if topic.compacted:
         configuration = {
             "cleanup.policy": "compact",
             "delete.retention.ms": str(7 * DAY_MS),
             "min.cleanable.dirty.ratio": "0.2",
-            "max.compaction.lag.ms": str(DAY_MS),
+            "min.compaction.lag.ms": str(OCCASIONS_DAYS * DAY_MS),
+            "max.compaction.lag.ms": str((OCCASIONS_DAYS + 1) * DAY_MS),
         }
     else:
         configuration = {"cleanup.policy": "delete", "retention.ms": str(DEAD_LETTER_RETENTION_MS)}

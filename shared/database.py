@@ -14,6 +14,9 @@ from sqlmodel import SQLModel
 from shared.contracts import Version
 from shared.settings import ServiceSettings
 
+CONNECT_SECONDS = 10.0
+"""How long a new connection may take, from the name's look-up to the server's first word."""
+
 NAMING = {
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
@@ -34,7 +37,7 @@ def table_base() -> type[SQLModel]:
 
 def create_engine(settings: ServiceSettings, pool_size: int | None = None) -> AsyncEngine:
     """Open the pool; the server's certificate is verified when a root certificate is set."""
-    arguments: dict[str, Any] = {"server_settings": {"jit": "off"}, "timeout": 10}
+    arguments: dict[str, Any] = {"server_settings": {"jit": "off"}, "timeout": CONNECT_SECONDS}
     if settings.database_ssl_root_certificate:
         arguments["ssl"] = ssl.create_default_context(cafile=str(settings.database_ssl_root_certificate))
     return create_async_engine(

@@ -1,6 +1,7 @@
 """The HTTP edge that all services share: callers, transactions, problem details, limits."""
 
 from collections.abc import AsyncIterator
+from socket import gaierror
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -52,6 +53,10 @@ log = structlog.get_logger()
 MOST_FAULTS = 50
 LONGEST_FAULT = 300
 """Bounds of what is said about a bad request: an answer never grows with the input."""
+
+CONNECTING_FAULTS = (ConnectionError, gaierror, TimeoutError)
+"""Of asyncpg's connecting: refused or cut off, no address for the name, no answer in time. Sister services' connections
+end up as a Problem (``ServiceClient``), so these are the database's."""
 
 DATA_ERROR_CLASS = "22"
 """SQLSTATE class of data the database can't take (for example a NUL byte in text)."""
@@ -169,7 +174,7 @@ def database_problem(request: Request, error: Exception) -> Problem | None:
     Without a connection (none could be made, or none was free in time) nothing was done, and trying again may help.
     """
     away = Problem(503, "database-away", "The database does not answer just now; try again.")
-    if isinstance(error, (InterfaceError, PoolTimeoutError, ConnectionError)):
+    if isinstance(error, (InterfaceError, PoolTimeoutError, *CONNECTING_FAULTS)):
         log.error("database away", route=route_of(request), fault=type(error).__name__)
         return away
     if not isinstance(error, DBAPIError):
@@ -198,7 +203,7 @@ def install_problem_handlers(app: FastAPI) -> None:
         DBAPIError: _on_database_fault,
         InterfaceError: _on_database_fault,
         PoolTimeoutError: _on_database_fault,
-        ConnectionError: _on_database_fault,
+        **dict.fromkeys(CONNECTING_FAULTS, _on_database_fault),
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)

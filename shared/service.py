@@ -12,7 +12,7 @@ import structlog
 import uvicorn
 from fastapi import APIRouter, FastAPI
 
-from shared import migrations, operations
+from shared import migrations, operations, operations_jobs
 from shared.auth import TokenIssuer, TokenVerifier, new_key
 from shared.client import ServiceClient
 from shared.context import Context
@@ -76,7 +76,7 @@ class Service:
         """Return the messaging side, not started."""
         return MessagingRuntime(context, self.handlers or Handlers(self.name))
 
-    def http_app(self, context: Context, messaging: MessagingRuntime | None = None, role: str = "http") -> FastAPI:
+    def http_app(self, context: Context, messaging: MessagingRuntime | None = None, role: str = "all") -> FastAPI:
         """Return the ASGI application. With ``role="worker"`` it has only health, metrics and operations."""
         messaging = messaging or self.runtime(context)
         app = FastAPI(title=f"Intercluster {self.name}", version="1.0.0", docs_url=None, redoc_url=None)
@@ -84,9 +84,10 @@ class Service:
         app.state.messaging = messaging
         install_problem_handlers(app)
         add_middleware(app, self.body_limits)
-        add_health(app)
+        add_health(app, messaging=role != "http")
         add_documents(app, self.name, messaging.handlers)
         app.include_router(operations.router)
+        app.include_router(operations_jobs.router)
         if role != "worker":
             for router in self.routers:
                 app.include_router(router)

@@ -71,8 +71,11 @@ def add_middleware(app: FastAPI, body_limits: Mapping[str, int]) -> None:
         return response
 
 
-def add_health(app: FastAPI) -> None:
-    """``/health/live``: the process answers. ``/health/ready``: database, broker epoch and consumer are well."""
+def add_health(app: FastAPI, messaging: bool) -> None:
+    """``/health/live``: the process answers. ``/health/ready``: database, broker epoch and consumer are well.
+
+    Without ``messaging`` (a replica that only answers requests) the broker and the consumer don't count.
+    """
 
     async def faults() -> list[str]:
         found: list[str] = []
@@ -80,7 +83,8 @@ def add_health(app: FastAPI) -> None:
             await app.state.context.database.ping()
         except Exception:  # noqa: BLE001 - whatever it is, the database does not answer
             found.append("the database does not answer")
-        found += app.state.messaging.faults()
+        if messaging:
+            found += app.state.messaging.faults()
         extra = getattr(app.state.context.state, "faults", None)
         if extra:
             found += extra()

@@ -5,8 +5,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 from pydantic import SecretStr
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from deploy.local.postgres import Postgres
@@ -14,26 +16,34 @@ from deploy.local.process import StartError, listens, run_apart
 from deploy.local.state import Installation
 from shared.contracts.topics import SERVICES
 from shared.database import Database
-from shared.messaging import mark_for_replay, mark_restored
+from shared.messaging import current_epoch, last_announced, mark_for_replay, mark_restored, note_forgotten
 from shared.settings import ServiceSettings
 
 Report = Callable[[str], None]
+T = TypeVar("T")
+
+ORDER = tuple(reversed(SERVICES))
+"""In which databases are dumped: who reads events before who writes them."""
 
 
 def backup(installation: Installation, directory: Path, report: Report) -> None:
     """Dump every service's database into ``directory``; everything may go on running meanwhile.
 
-    Started for the purpose if nothing runs. The files hold personal data: the folder is readable by its owner only.
+    Readers of events come before who writes them, so that no dump knows of anything that its writer's dump does not.
+    Started for the purpose if nothing runs. The files hold personal data: they are their owner's only from the first
+    byte, and so is the folder.
     """
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    directory.chmod(0o700)
     postgres, started = _open(installation)
     try:
         sizes: dict[str, int] = {}
-        for service in SERVICES:
+        for service in ORDER:
             file = directory / f"{service}.dump"
             scratch = file.with_suffix(".part")
+            scratch.unlink(missing_ok=True)
+            scratch.touch(mode=0o600)
             postgres.run("pg_dump", "--format=custom", "--file", str(scratch), service)
-            scratch.chmod(0o600)
             scratch.replace(file)
             sizes[service] = file.stat().st_size
             report(f"{file.name}: {sizes[service] / 1000:.0f} kB")
@@ -59,7 +69,7 @@ def restore(installation: Installation, directory: Path, services: Sequence[str]
         postgres, started = _open(installation)
         try:
             for service in chosen:
-                epoch = restore_database(postgres, service, directory / f"{service}.dump")
+                epoch = restore_database(postgres, service, directory / f"{service}.dump", report=report)
                 report(f"{service} is restored; its epoch is now {epoch}")
             present = postgres.databases()
             for service in [each for each in SERVICES if each in present]:
@@ -73,10 +83,13 @@ def restore(installation: Installation, directory: Path, services: Sequence[str]
         installation.release()
 
 
-def restore_database(postgres: Postgres, service: str, dump: Path, database: str | None = None) -> int:
+def restore_database(
+    postgres: Postgres, service: str, dump: Path, database: str | None = None, report: Report = lambda words: None
+) -> int:
     """Replace one database by its dump and raise the service's epoch; return the new epoch.
 
-    The dump is read into a new database first: if that fails, the present one is untouched.
+    The dump is read into a new database first: if that fails, the present one is untouched. The new one is told what
+    the present one had announced and the dump does not know, for the broker may not be able to tell any more.
     """
     name = database or service
     fresh = f"{name}_restoring"
@@ -85,13 +98,24 @@ def restore_database(postgres: Postgres, service: str, dump: Path, database: str
     # The extensions are there already; the dump's comments on them belong to the superuser.
     options = ("--no-owner", "--no-comments", f"--role={service}", "--exit-on-error", "--single-transaction")
     postgres.run("pg_restore", *options, "--dbname", fresh, str(dump))
-    epoch = run_apart(partial(_in_transaction, url, mark_restored))
+    above, present = 0, list[dict[str, Any]]()
+    if name in postgres.databases():
+        try:
+            above = run_apart(partial(_in_transaction, postgres.url(name, service), current_epoch))
+            present = run_apart(partial(_in_transaction, postgres.url(name, service), last_announced))
+        except (SQLAlchemyError, OSError) as error:
+            report(
+                f"{service}: the database that is replaced can't be read ({type(error).__name__}); what it announced"
+            )
+            report("after the backup is ended only as far as the broker still knows it")
+    epoch = run_apart(partial(_in_transaction, url, lambda session: mark_restored(session, above)))
+    run_apart(partial(_in_transaction, url, lambda session: note_forgotten(session, present)))
     postgres.drop_database(name)
     postgres.sql(f"ALTER DATABASE {fresh} RENAME TO {name}")
     return epoch
 
 
-async def _in_transaction(url: str, work: Callable[[AsyncSession], Awaitable[int]]) -> int:
+async def _in_transaction(url: str, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
     database = Database(ServiceSettings(database_url=SecretStr(url)))
     try:
         async with database.transaction() as session:

@@ -7,9 +7,12 @@ marker. The services' relays notice the new epoch and send their journals again.
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
-from deploy.local.process import StartError
+from deploy.local.broker import Broker
+from deploy.local.postgres import Postgres
 from deploy.local.stack import Stack
 
 LOOK_EVERY_SECONDS = 0.25
@@ -30,6 +33,10 @@ class Patience:
     def died(self, now: float) -> None:
         """Plan the restart; the pause doubles unless the process had been healthy."""
         self.pause = FIRST_PAUSE_SECONDS if now - self.started_at > HEALTHY_AFTER_SECONDS else self.pause
+        self.failed(now)
+
+    def failed(self, now: float) -> None:
+        """Plan another try of what could not be done, after a pause that doubles."""
         self.due_at = now + self.pause
         self.pause = min(self.pause * 2, LONGEST_PAUSE_SECONDS)
 
@@ -46,6 +53,7 @@ class Supervisor:
         self.report = report
         self.restarts = 0
         self._patience: dict[str, Patience] = {}
+        self._topics_owed = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
 
@@ -61,10 +69,14 @@ class Supervisor:
 
     def _watch(self) -> None:
         while not self._stopping.wait(LOOK_EVERY_SECONDS):
-            self.look(time.monotonic())
+            try:
+                self.look(time.monotonic())
+            except Exception as error:  # noqa: BLE001 - whatever happens, the stack must not be left alone
+                with suppress(Exception):
+                    self.report(f"the supervisor goes on after: {type(error).__name__}: {error}")
 
     def look(self, now: float) -> None:
-        """Look once at every process: plan a restart for what died, carry out what is due."""
+        """Look once at every process: plan a restart for what died, carry out what is due, then what that entails."""
         stack = self.stack
         engines: list[tuple[str, bool, Callable[[], None]]] = []
         if stack.postgres is not None:
@@ -85,37 +97,65 @@ class Supervisor:
                 )
             elif now >= patience.due_at and not self._stopping.is_set():
                 self._carry_out(name, restart, patience, now)
+        for name, wanted, work in self._aftermath():
+            patience = self._patience.setdefault(name, Patience())
+            if wanted and now >= (patience.due_at or 0.0) and not self._stopping.is_set():
+                self._see_to(name, work, patience, now)
 
     def _carry_out(self, name: str, restart: Callable[[], None], patience: Patience, now: float) -> None:
         try:
             restart()
-        except (StartError, OSError) as error:
-            patience.died(now)
+        except Exception as error:  # noqa: BLE001 - it is tried again, and the other processes are looked at
+            patience.failed(now)
             self.report(f"{name} could not be started again: {error}")
             return
         self.restarts += 1
         patience.restarted(now)
         self.report(f"{name} was started again")
 
+    def _see_to(self, name: str, work: Callable[[], None], patience: Patience, now: float) -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - it stays owed and is tried again
+            patience.failed(now)
+            self.report(f"{name}: not done yet, tried again: {type(error).__name__}: {error}")
+            return
+        self._patience.pop(name)
+
     def _restart_postgres(self) -> None:
         assert self.stack.postgres is not None, "PostgreSQL runs elsewhere"
-        port = self.stack.postgres.port
         self.stack.postgres.start()
-        self._follow("postgres", port, self.stack.postgres.port)
 
     def _restart_broker(self) -> None:
         assert self.stack.broker is not None, "the broker runs elsewhere"
-        port = self.stack.broker.port
+        # Owed before the start: a broker whose start failed half-way may run all the same, without any topic.
+        self._topics_owed = True
         self.stack.broker.start()
-        self.stack.create_topics()
-        self._follow("broker", port, self.stack.broker.port)
 
-    def _follow(self, name: str, before: int, after: int) -> None:
+    def _aftermath(self) -> list[tuple[str, bool, Callable[[], None]]]:
+        """Return what a restarted engine needs besides itself: a name, whether it is owed now, and how it is done."""
+        owed: list[tuple[str, bool, Callable[[], None]]] = []
+        if (broker := self.stack.broker) is not None:
+            owed.append(("topics", self._topics_owed and broker.process.alive, self._create_topics))
+            owed.append(
+                ("broker's new port", self._has_moved("broker", broker), partial(self._follow, "broker", broker))
+            )
+        if (postgres := self.stack.postgres) is not None:
+            moved = self._has_moved("postgres", postgres)
+            owed.append(("PostgreSQL's new port", moved, partial(self._follow, "postgres", postgres)))
+        return owed
+
+    def _create_topics(self) -> None:
+        self.stack.create_topics()
+        self._topics_owed = False
+
+    def _has_moved(self, name: str, engine: Broker | Postgres) -> bool:
+        return engine.process.alive and self.stack.installation.ports[name] != engine.port
+
+    def _follow(self, name: str, engine: Broker | Postgres) -> None:
         """An engine whose port was taken meanwhile listens elsewhere: tell the services, by starting them again."""
-        if before == after:
-            return
-        self.stack.installation.ports[name] = after
-        self.stack.installation.save(bootstrap=self.stack.bootstrap, profile=self.stack.profile)
         for service in self.stack.services:
             self.stack.processes[service].stop()
             self.stack.start_service(service)
+        self.stack.installation.ports[name] = engine.port
+        self.stack.installation.save(bootstrap=self.stack.bootstrap, profile=self.stack.profile)

@@ -36,7 +36,7 @@ from shared.contracts.profiles import (
     PersonErased,
 )
 from shared.database import upsert_if_newer
-from shared.messaging import Event, Handlers
+from shared.messaging import Event, Handlers, forget_failed
 
 ERASED = "erased"
 NO_NAME = "(erased)"
@@ -72,6 +72,7 @@ async def erase_organisation(session: AsyncSession, event: Event[OrganisationEra
     }
     await upsert_if_newer(session, OrganisationName, {"id": event.body.organisation_id}, event.version, values)
     await repository.forget_organisation(session, event.body.organisation_id)
+    await forget_failed(session, event.body.organisation_id)
 
 
 @handlers.on(PERSON_ERASED)

@@ -23,10 +23,13 @@ LOOK_SECONDS = 0.2
 TURN_SECONDS = 2.0
 """After so long the caller looks whether this process is still the leader."""
 
+MANY_ATTEMPTS = 1000
+"""A roadmap whose members' statements wait to be read (no model is there, an import is running) is tried for days."""
+
 jobs = Jobs()
 
 
-@jobs.job(DRAFT, lease_seconds=300.0)
+@jobs.job(DRAFT, max_attempts=MANY_ATTEMPTS, lease_seconds=300.0)
 async def draft(context: Context, payload: dict[str, Any]) -> None:
     """Find the themes of a roadmap."""
     await draft_roadmap(context.database, engine_of(context), UUID(payload["roadmap_id"]))

@@ -14,7 +14,7 @@ from shared.contracts.profiles import (
     OrganisationSnapshot,
     PersonChanged,
 )
-from shared.messaging import Event, Handlers
+from shared.messaging import Event, Handlers, forget_failed
 
 handlers = Handlers("mobility")
 
@@ -29,6 +29,7 @@ async def project_organisation(session: AsyncSession, event: Event[OrganisationS
 async def forget_organisation(session: AsyncSession, event: Event[OrganisationErased]) -> None:
     """Drop the profile; the id stays in visits and in the ledger."""
     await rows.erase_organisation(session, event.body)
+    await forget_failed(session, event.body.organisation_id)
 
 
 @handlers.on(PERSON_CHANGED, PERSON_ERASED)

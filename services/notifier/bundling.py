@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 WEEK = timedelta(days=7)
@@ -50,7 +50,8 @@ def next_delivery_hour(now: datetime, hour: int | None, time_zone: str) -> datet
     local = now.astimezone(zone)
     if local.hour == hour:
         return now
-    start = local.replace(hour=hour, minute=0, second=0, microsecond=0, fold=0)
-    if start <= local:
-        start += timedelta(days=1)
-    return start.astimezone(now.tzinfo)
+    days = (local.date() + timedelta(days=each) for each in range(3))
+    # In UTC: local times of one zone compare by the clock's face, which says nothing on a day it is changed.
+    starts = (datetime.combine(each, time(hour), zone).astimezone(UTC) for each in days)
+    start = next(each for each in starts if now < each + timedelta(hours=1))
+    return max(now, start.astimezone(now.tzinfo))

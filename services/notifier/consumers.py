@@ -45,7 +45,7 @@ from shared.contracts.profiles import (
     PersonChanged,
     PersonErased,
 )
-from shared.messaging import Event, Handlers
+from shared.messaging import Event, Handlers, forget_failed, is_announced_again
 
 handlers = Handlers("notifier")
 
@@ -60,6 +60,7 @@ async def project_organisation(session: AsyncSession, event: Event[OrganisationS
 async def erase_organisation(session: AsyncSession, event: Event[OrganisationErased]) -> None:
     """Forget an organisation and what quotes it."""
     await projections.erase_organisation(session, event.body)
+    await forget_failed(session, event.body.organisation_id)
 
 
 @handlers.on(PROGRAMME_CHANGED)
@@ -86,7 +87,8 @@ async def follow_suggestion(session: AsyncSession, event: Event[SuggestionSnapsh
     await projections.store_suggestion(session, event.body)
     if event.type is SUGGESTION_PROPOSED:
         await _record(session, audience.proposed(event.body))
-        await occasions.revive(session, event.body.suggestion_id, now())
+        if not is_announced_again():
+            await occasions.revive(session, event.body.suggestion_id, now())
     elif event.type is SUGGESTION_CONNECTED:
         await _record(session, audience.connected(event.body))
 
@@ -107,6 +109,9 @@ async def tell_voucher(session: AsyncSession, event: Event[VoucherSnapshot]) -> 
 
 
 async def _record(session: AsyncSession, occasion: audience.Occasion) -> None:
+    """Store what there is to tell. What a restored service says again was told under its former version's key."""
+    if is_announced_again():
+        return
     await occasions.record(session, occasion, now())
     pace.composing.ring()
 

@@ -56,9 +56,14 @@ async def queue(
 
 
 async def enqueue(session: AsyncSession, delivery: Delivery, **when: object) -> None:
-    """Have a queued mail sent; suggestions never stand in the way of the other mails."""
+    """Have a queued mail sent; suggestions never stand in the way of the other mails.
+
+    A job is for the attempt that follows those made so far: one that a second worker took over meanwhile, because the
+    first was slow, finds that its turn is over.
+    """
     job = SEND if delivery.template == audience.SUGGESTION else SEND_NOW
-    await jobs.enqueue(session, job, {"delivery_id": str(delivery.delivery_id)}, **when)  # type: ignore[arg-type]
+    payload = {"delivery_id": str(delivery.delivery_id), "attempts": delivery.attempts}
+    await jobs.enqueue(session, job, payload, **when)  # type: ignore[arg-type]
 
 
 async def change(session: AsyncSession, delivery: Delivery, state: str, reason: str | None = None) -> None:

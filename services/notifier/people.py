@@ -144,7 +144,7 @@ async def _store(session: Any, card: Card) -> None:
     row = await people.get(session, card.person_id, lock=True)
     if row is None or row.erased or row.wanted_at is None:
         return
-    if Version.parse(card.version) < Version(epoch=row.version_epoch, n=row.version_n):
+    if _behind(Version.parse(card.version), Version(epoch=row.version_epoch, n=row.version_n)):
         # The answer was overtaken by an event: the wish stays.
         await people.want_later(session, [card.person_id], now())
         return
@@ -157,6 +157,15 @@ async def _store(session: Any, card: Card) -> None:
     }
     roles = {(each.organisation_id, each.role) for each in card.roles if each.organisation_id}
     await people.store_card(session, card.person_id, values, roles)
+
+
+def _behind(card: Version, heard: Version) -> bool:
+    """Whether a card is older than the event that was heard.
+
+    After a restore profiles announces everybody under the raised epoch but leaves her row as it is, so a card of a
+    lower epoch is the present one if its number is not lower: any change since then would have raised both.
+    """
+    return card.n < heard.n if card.epoch <= heard.epoch else False
 
 
 async def _drop(session: Any, person_id: UUID, asked: Person) -> None:

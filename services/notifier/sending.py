@@ -7,11 +7,12 @@ The order of steps decides what a killed process can leave behind:
 3. the content is sent; 4. the outcome is committed.
 
 Killed before 2, the mail is simply sent later. Killed between 2 and 4 nobody knows whether the server has taken it:
-the next attempt finds the marker, sends again under the same Message-ID and marks the delivery ``ambiguous``.
+the next attempt finds the marker, sends again under the same Message-ID and marks the delivery ``ambiguous``. A process
+that lives and could not commit 4 keeps the outcome in mind, and the job's next try only writes it down.
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import structlog
@@ -33,14 +34,15 @@ from services.notifier.tokens import address_hash
 from shared.clock import now
 from shared.contracts.notifier import DeliveryState
 from shared.database import Database
+from shared.observability import fault_of
 
 log = structlog.get_logger()
 
 SENDING = "sending"
 
 RECORDING_PAUSES = (0.2, 0.4, 0.8, 1.6, 3.2)
-"""Seconds between attempts to write down an outcome while our database is away, together less than a job's lease: as
-long as this process lives it knows what the server has said, and need not send a double."""
+"""Seconds between attempts to write down an outcome while our database is away, together less than a job's lease. Then
+the job is tried again; as long as this process lives it knows what the server has said, and need not send a double."""
 
 
 class BusyError(Exception):
@@ -57,6 +59,16 @@ class Outgoing:
 
 
 @dataclass(frozen=True)
+class Ended:
+    """How an attempt ended, as the server said."""
+
+    number: int
+    outcome: Outcome
+    code: int | None
+    text: str
+
+
+@dataclass(frozen=True)
 class Post:
     """Everything needed to send: database, mail server, sender, keys, links, and profiles for a card not yet here."""
 
@@ -68,23 +80,35 @@ class Post:
     address_key: bytes
     settings: Settings
     profiles: Profiles
+    unrecorded: dict[UUID, Ended] = field(default_factory=dict)
+    """What the server has said and our database does not know yet."""
 
-    async def send(self, delivery_id: UUID) -> None:
+    async def send(self, delivery_id: UUID, attempts: int | None = None) -> None:
         """Try once to send a delivery; what can be tried again is queued again with a growing pause.
+
+        ``attempts``: how many had been made when the job was queued. When more have ended since, another job is on its
+        way and this one's turn is over; ``None``: whatever has been before.
 
         Raises :class:`BusyError`, and whatever keeps us from reading or writing our own database.
         """
         async with self.database.transaction() as hold:
             if not await rows.try_hold(hold, delivery_id):
                 raise BusyError(str(delivery_id))
-            outgoing = await self._prepare(delivery_id)
+            if (ended := self.unrecorded.get(delivery_id)) is not None:
+                await self._record(delivery_id, ended)
+                return
+            outgoing = await self._prepare(delivery_id, attempts)
             if outgoing is not None:
                 await self._hand_over(delivery_id, outgoing)
 
-    async def _prepare(self, delivery_id: UUID) -> Outgoing | None:
+    async def _prepare(self, delivery_id: UUID, attempts: int | None) -> Outgoing | None:
         async with self.database.session() as session:
             delivery = await rows.get(session, delivery_id)
             if delivery is None or delivery.state in rows.FINAL:
+                return None
+            if attempts not in (None, delivery.attempts) and not await rows.attempt_is_open(
+                session, delivery_id, delivery.attempts
+            ):
                 return None
             person = await people.get(session, delivery.person_id)
             if delivery.template == audience.SIGN_IN and (person is None or person.email is None):
@@ -124,7 +148,7 @@ class Post:
             submission = await self.server.prepare(self.sender.address, outgoing.recipient)
         except UnreachableError as error:
             number = await self._begin(delivery_id)
-            await self._record(delivery_id, number, Outcome.DEFERRED, None, str(error))
+            await self._record(delivery_id, Ended(number, Outcome.DEFERRED, None, str(error)))
             return
         except RefusedError as error:
             number = await self._begin(delivery_id)
@@ -132,7 +156,7 @@ class Post:
                 await self._suppress(outgoing.recipient)
             # A refused *sender* is a fault of our set-up, not of this recipient: it is tried again.
             outcome = outcomes.of_reply(error.reply.code) if error.recipient else Outcome.DEFERRED
-            await self._record(delivery_id, number, outcome, error.reply.code, error.reply.text)
+            await self._record(delivery_id, Ended(number, outcome, error.reply.code, error.reply.text))
             return
         async with submission:
             number = await self._begin(delivery_id, outgoing.told)
@@ -143,7 +167,7 @@ class Post:
                 outcome, code, text = outcomes.of_reply(error.reply.code), error.reply.code, error.reply.text
             except BrokenOffError as error:
                 outcome, code, text = Outcome.UNKNOWN, 0, str(error)
-        await self._record(delivery_id, number, outcome, code or None, text)
+        await self._record(delivery_id, Ended(number, outcome, code or None, text))
 
     async def _begin(self, delivery_id: UUID, told: tuple[str, ...] | None = None) -> int:
         """Commit that an attempt begins; with ``told`` that from now on the server may have a mail telling these."""
@@ -163,20 +187,29 @@ class Post:
             await rows.begin_attempt(session, attempt)
             return delivery.attempts
 
-    async def _record(self, delivery_id: UUID, number: int, outcome: Outcome, code: int | None, text: str) -> None:
+    async def _record(self, delivery_id: UUID, ended: Ended) -> None:
+        self.unrecorded[delivery_id] = ended
         for pause in RECORDING_PAUSES:
             try:
-                await self._end(delivery_id, number, outcome, code, text)
+                await self._end(delivery_id, ended)
                 return
             except (SQLAlchemyError, OSError) as error:
-                log.warning("the outcome will be written down again", fault=type(error).__name__, outcome=outcome)
+                log.warning("the outcome will be written down again", fault=fault_of(error), outcome=ended.outcome)
                 await asyncio.sleep(pause)
-        await self._end(delivery_id, number, outcome, code, text)
+        await self._end(delivery_id, ended)
 
-    async def _end(self, delivery_id: UUID, number: int, outcome: Outcome, code: int | None, text: str) -> None:
+    async def _end(self, delivery_id: UUID, ended: Ended) -> None:
+        await self._write_down(delivery_id, ended)
+        self.unrecorded.pop(delivery_id, None)
+
+    async def _write_down(self, delivery_id: UUID, ended: Ended) -> None:
+        outcome, text = ended.outcome, ended.text
         async with self.database.transaction() as session:
             delivery = await _locked(session, delivery_id)
-            await rows.end_attempt(session, delivery_id, number, now(), outcome, code, text)
+            if not await rows.attempt_is_open(session, delivery_id, ended.number):
+                # Written down before: the commit's answer was lost, or another process began a new attempt.
+                return
+            await rows.end_attempt(session, delivery_id, ended.number, now(), outcome, ended.code, text)
             if outcome is Outcome.SENT:
                 await deliveries.change(session, delivery, DeliveryState.SENT)
                 if delivery.template == audience.NOTICE:
@@ -190,7 +223,7 @@ class Post:
                 if outcome is Outcome.DEFERRED:
                     delivery.state = DeliveryState.QUEUED
                 await deliveries.enqueue(session, delivery, delay=outcomes.delay_before(delivery.attempts + 1))
-        log.info("mail attempt", delivery=str(delivery_id), attempt=number, outcome=outcome, code=code)
+        log.info("mail attempt", delivery=str(delivery_id), attempt=ended.number, outcome=outcome, code=ended.code)
 
     async def _suppress(self, address: str) -> None:
         async with self.database.transaction() as session:

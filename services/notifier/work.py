@@ -14,7 +14,8 @@ from shared.context import Context
 from shared.service import Periodic
 
 LEASE_SECONDS = 10.0
-"""A killed sender's mail is taken up after this. A slow one keeps its mail: it holds the delivery."""
+"""A killed sender's mail is taken up after this. A slow one keeps its mail: it holds the delivery, and a worker that
+takes the job over meanwhile finds later that its turn is over."""
 MANY_ATTEMPTS = 200
 """A sending job fails only when our own database does; deferred mails are queued anew with pauses of their own."""
 
@@ -47,7 +48,7 @@ async def close_post(context: Context) -> None:
 
 
 async def _send(context: Context, payload: dict[str, Any]) -> None:
-    await context.state.post.send(UUID(payload["delivery_id"]))
+    await context.state.post.send(UUID(payload["delivery_id"]), payload.get("attempts"))
 
 
 jobs.job(SEND, workers=3, max_attempts=MANY_ATTEMPTS, lease_seconds=LEASE_SECONDS)(_send)

@@ -3,10 +3,10 @@
 The rules and their reasons are in the README's chapter "How events travel". Nothing else touches Kafka.
 """
 
-from shared.messaging.events import Event, Handlers, Unprocessable, claim
+from shared.messaging.events import Event, Handlers, Unprocessable, claim, is_announced_again
 from shared.messaging.jobs import Jobs
-from shared.messaging.journal import mark_for_replay, publish, publish_all, redact
-from shared.messaging.restore import mark_restored
+from shared.messaging.journal import forget_failed, mark_for_replay, publish, publish_all, redact
+from shared.messaging.restore import current_epoch, last_announced, mark_restored, note_forgotten
 
 __all__ = [
     "Event",
@@ -14,8 +14,13 @@ __all__ = [
     "Jobs",
     "Unprocessable",
     "claim",
+    "current_epoch",
+    "forget_failed",
+    "is_announced_again",
+    "last_announced",
     "mark_for_replay",
     "mark_restored",
+    "note_forgotten",
     "publish",
     "publish_all",
     "redact",

@@ -1,7 +1,7 @@
 """The service's one consumer: decode, dispatch by type, back off, park by key, dead-letter what can never work."""
 
 import asyncio
-import base64
+import hashlib
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -29,8 +29,6 @@ DATABASE_PATIENCE_SECONDS = 60.0
 """How long a batch waits for the database before it is handed back to Kafka (well under max.poll.interval)."""
 DATABASE_AWAY_STATES = ("08", "53", "57P")
 """SQLSTATE classes: connection failure, insufficient resources, operator intervention."""
-LONGEST_LETTER_BODY = 256_000
-"""Bytes of the failed body that travel with a dead letter's event; the row in the database keeps all of it."""
 DEAD_LETTER_TYPE = "org.intercluster.dead-letter.v1"
 
 
@@ -166,7 +164,10 @@ class Processor:
             await self._note_positions(session, [record], broker_epoch)
 
     async def bury(self, session: AsyncSession, record: Record, error: str) -> None:
-        """Make a dead letter: a row to look at and redrive, and an event in the journal, in one transaction."""
+        """Make a dead letter: a row to look at and redrive, and an event in the journal, in one transaction.
+
+        Only the row keeps the body, so that an organisation's words are in one place when it is erased.
+        """
         letter_id = new_id()
         inserting = insert(dead_letter).values(id=letter_id, **_columns(record), error=error)
         statement = inserting.on_conflict_do_nothing(index_elements=["origin"]).returning(dead_letter.c.id)
@@ -178,7 +179,7 @@ class Processor:
             "origin": record.origin,
             "key": record.key,
             "headers": record.headers,
-            "body_base64": base64.b64encode((record.body or b"")[:LONGEST_LETTER_BODY]).decode(),
+            "body_sha256": hashlib.sha256(record.body or b"").hexdigest(),
             "body_bytes": len(record.body or b""),
         }
         await session.execute(

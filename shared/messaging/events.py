@@ -144,6 +144,14 @@ announced_again: ContextVar[bool] = ContextVar("announced_again", default=False)
 """Whether the event being handled repeats, after a restore, what was announced before."""
 
 
+def is_announced_again() -> bool:
+    """Whether the event being handled only repeats, after a restore, what was announced before.
+
+    For handlers that store now what is claimed later: they must leave such an event alone, as :func:`claim` would.
+    """
+    return announced_again.get()
+
+
 async def claim(session: AsyncSession, key: str) -> bool:
     """Claim a reaction's permanent business key in the transaction of its effect; ``False``: it was done before.
 

@@ -1,13 +1,16 @@
 """Slow work: a durable queue in the service's own database (faststream-outbox), filled inside business transactions."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import sqlalchemy as sa
 import structlog
 from faststream_outbox import OutboxBroker
 from faststream_outbox.retry import ExponentialRetry
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from shared.messaging.events import Unprocessable
@@ -32,6 +35,15 @@ class Job:
     workers: int
     max_attempts: int
     lease_seconds: float
+
+
+_traceparent: ContextVar[str | None] = ContextVar("traceparent_of_the_job", default=None)
+
+
+async def _decode(message: Any, decode: Callable[[Any], Awaitable[Any]]) -> Any:
+    """Decode a job as usual, and keep the trace context of whoever queued it for the handler."""
+    _traceparent.set(message.headers.get("traceparent"))
+    return await decode(message)
 
 
 class _Retry(ExponentialRetry):
@@ -115,13 +127,38 @@ class Jobs:
                 min_fetch_interval=0.2,
                 max_fetch_interval=2.0,
                 lease_ttl_seconds=each.lease_seconds,
+                decoder=_decode,
             )(_runner(each, context))
         return broker
 
 
+async def dead_jobs(session: AsyncSession, ids: Sequence[int] | None, limit: int) -> list[dict[str, Any]]:
+    """Return jobs that were given up (the named ones or all), oldest first, without their payloads."""
+    query = sa.select(job_dead_letter).order_by(job_dead_letter.c.id).limit(limit)
+    if ids is not None:
+        query = query.where(job_dead_letter.c.id.in_(ids))
+    names = {"id": "id", "job": "queue", "queued_at": "created_at", "failed_at": "failed_at", "error": "last_exception"}
+    return [{shown: getattr(row, name) for shown, name in names.items()} for row in await session.execute(query)]
+
+
+async def redrive_jobs(session: AsyncSession, ids: Sequence[int] | None) -> list[int]:
+    """Queue jobs anew that were given up (the named ones or all), with all their attempts; return the ids taken.
+
+    One whose timer waits again meanwhile is the same work, and only leaves the dead ones.
+    """
+    taking = sa.delete(job_dead_letter).returning(job_dead_letter)
+    if ids is not None:
+        taking = taking.where(job_dead_letter.c.id.in_(ids))
+    rows = sorted(await session.execute(taking), key=lambda row: int(row.id))
+    again = [{name: getattr(row, name) for name in ("queue", "payload", "headers", "timer_id")} for row in rows]
+    if again:
+        await session.execute(insert(job).on_conflict_do_nothing(), again)
+    return [row.id for row in rows]
+
+
 def _runner(job_kind: Job, context: "Context") -> Callable[[Any], Awaitable[None]]:
     async def run(payload: dict[str, Any]) -> None:
-        continue_trace(payload.pop("_traceparent", None) if isinstance(payload, dict) else None)
+        continue_trace(_traceparent.get())
         try:
             await job_kind.handler(context, payload)
         except Exception as error:

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import now
-from shared.contracts import EventType, Snapshot
+from shared.contracts import EventType, Snapshot, topics
 from shared.ids import new_id
 from shared.messaging.broker import MAX_RECORD_BYTES
 from shared.messaging.tables import dead_letter, journal, parked_event, unsent
@@ -19,6 +19,9 @@ from shared.problems import unprocessable
 
 MAX_BODY_BYTES = MAX_RECORD_BYTES - 2_000
 """The rest is for the record's key and headers."""
+
+QUOTING = (topics.SUGGESTIONS, topics.ROADMAPS)
+"""Topics whose bodies quote organisations' statements under keys of their own."""
 
 
 def _row(event_type: EventType[Any], snapshot: Snapshot) -> dict[str, Any]:
@@ -60,7 +63,7 @@ async def publish_all(session: AsyncSession, events: Iterable[tuple[EventType[An
 
 
 async def redact(session: AsyncSession, organisation_id: UUID) -> int:
-    """Empty all journal bodies that concern an organisation, and what is parked or dead under its key.
+    """Empty all journal bodies that concern an organisation, and delete what is parked or dead with its words.
 
     Called when the organisation is erased, before the events that say so are published. Returns the number of rows.
     """
@@ -70,9 +73,27 @@ async def redact(session: AsyncSession, organisation_id: UUID) -> int:
         .values(body=None, redacted_at=sa.func.now())
         .returning(journal.c.seq)
     )
+    redacted = len(result.all())
+    await forget_failed(session, organisation_id)
+    return redacted
+
+
+async def forget_failed(session: AsyncSession, organisation_id: UUID) -> int:
+    """Delete parked events and dead letters that hold an erased organisation's words; return how many.
+
+    Those are its own snapshots, and suggestions and roadmaps that may quote it. For services that keep no words of it
+    in their own journals; :func:`redact` does this too.
+    """
+    gone = 0
     for table in (parked_event, dead_letter):
-        await session.execute(sa.delete(table).where(table.c.key == str(organisation_id)))
-    return len(result.all())
+        quotes = sa.and_(table.c.topic.in_(QUOTING), _contains(table.c.body, str(organisation_id).encode()))
+        deleting = sa.delete(table).where(sa.or_(table.c.key == str(organisation_id), quotes)).returning(table.c.id)
+        gone += len((await session.execute(deleting)).all())
+    return gone
+
+
+def _contains(column: sa.ColumnElement[Any], needle: bytes) -> sa.ColumnElement[bool]:
+    return sa.func.position(sa.literal(needle, sa.LargeBinary).op("IN")(column)) > 0
 
 
 async def mark_for_replay(session: AsyncSession, topic: str | None = None, group: str | None = None) -> int:
@@ -85,6 +106,9 @@ async def mark_for_replay(session: AsyncSession, topic: str | None = None, group
     if topic:
         chosen = chosen.where(journal.c.topic == topic)
     statement = insert(unsent).from_select(["seq", "topic", "key", "replay_for"], chosen)
-    result = await session.execute(statement.on_conflict_do_nothing().returning(unsent.c.seq))
+    # A row that waits for all services already goes to all; one that waits for another service goes to all, too.
+    wider = sa.case((unsent.c.replay_for == statement.excluded.replay_for, unsent.c.replay_for), else_=sa.null())
+    merging = statement.on_conflict_do_update(index_elements=["seq"], set_={"replay_for": wider})
+    result = await session.execute(merging.returning(unsent.c.seq))
     await session.execute(sa.text("SELECT pg_notify('journal', '')"))
     return len(result.all())

@@ -8,7 +8,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -28,8 +28,18 @@ log = structlog.get_logger()
 FIRST_RETRY = timedelta(seconds=1)
 LONGEST_RETRY = timedelta(minutes=5)
 POLL_SECONDS = 1.0
-BROKER_FAULTS = (KafkaConnectionError, KafkaTimeoutError, UnknownTopicOrPartitionError)
-"""Faults of the broker, not of a row: nothing is held against the key."""
+FIRST_REST = 1.0
+LONGEST_REST = 60.0
+AWAY_REST = 2.0
+"""Seconds that a topic rests which the broker can't take now: doubling while others get through, short when none does.
+In this process only: nothing is noted against the rows."""
+START_SECONDS = 30.0
+FLUSH_SECONDS = 5.0
+
+
+def is_brokers_fault(error: BaseException | None) -> bool:
+    """Whether a fault is the broker's and not the row's: nothing is held against the key."""
+    return isinstance(error, KafkaTimeoutError) or (isinstance(error, KafkaError) and bool(error.retriable))
 
 
 class BrokerAway(Exception):  # noqa: N818 - a state, named for what it says
@@ -55,6 +65,8 @@ class Relay:
         self._settings = settings
         self._producer: AIOKafkaProducer | None = None
         self._begun: str | None = None
+        self._resting: dict[str, tuple[float, float]] = {}
+        """By topic: until when it rests, and for how long."""
         self._checked = 0.0
         self._journaled = asyncio.Event()
         self.leader = Leader(database, "relay", listen="journal", on_notify=self._journaled.set)
@@ -123,6 +135,7 @@ class Relay:
                 await reconcile(session, self._service, self._settings)
         if known != epoch:
             await self._drop_producer()
+        self._resting.clear()
         self._begun = epoch
 
     async def relay_once(self) -> int:
@@ -133,20 +146,39 @@ class Relay:
                 return 0
             outcomes = await self._send(rows)
             await self._note(session, outcomes)
-        if any(isinstance(each.error, BROKER_FAULTS) for each in outcomes):
-            raise BrokerAway(type(next(e.error for e in outcomes if isinstance(e.error, BROKER_FAULTS))).__name__)
+        await self._look_at_faults(outcomes)
         return len(rows)
 
+    async def _look_at_faults(self, outcomes: Sequence[Outcome]) -> None:
+        """Let the topics rest that the broker could not take. Raises :class:`BrokerAway` if it took nothing at all."""
+        sent = {each.row.topic for each in outcomes if each.error is None and each.partition is not None}
+        faults = {each.row.topic: each.error for each in outcomes if is_brokers_fault(each.error)}
+        for topic in sent - faults.keys():
+            self._resting.pop(topic, None)
+        for topic, error in faults.items():
+            there = bool(sent) or isinstance(error, UnknownTopicOrPartitionError)
+            _, before = self._resting.get(topic, (0.0, FIRST_REST / 2))
+            pause = min(before * 2, LONGEST_REST) if there else AWAY_REST
+            self._resting[topic] = (time.monotonic() + pause, pause)
+            log.warning("the broker can't take a topic now", topic=topic, fault=type(error).__name__, seconds=pause)
+        harmless = (MessageSizeTooLargeError, UnknownTopicOrPartitionError)
+        if any(each.error is not None and not isinstance(each.error, harmless) for each in outcomes):
+            # What has not been answered might still be sent, after later rows of its key.
+            await self._drop_producer()
+        if faults and not sent:
+            raise BrokerAway(type(next(iter(faults.values()))).__name__)
+
     async def _unsent(self, session: AsyncSession) -> list[Row]:
-        """Return the next rows in journal order, without the keys that wait for another try of a failed row."""
+        """Return the next rows in journal order, without keys that wait for a failed row and topics that rest."""
         waiting = unsent.alias("waiting")
         held_back = sa.exists().where(
             waiting.c.retry_at > sa.func.now(), waiting.c.topic == unsent.c.topic, waiting.c.key == unsent.c.key
         )
+        resting = [topic for topic, (until, _) in self._resting.items() if until > time.monotonic()]
         query = (
             sa.select(*columns_of_row())
             .join_from(unsent, journal, journal.c.seq == unsent.c.seq)
-            .where(~held_back)
+            .where(~held_back, unsent.c.topic.not_in(resting))
             .order_by(unsent.c.seq)
             .limit(self._settings.relay_batch)
         )
@@ -158,11 +190,15 @@ class Relay:
     async def _note(self, session: AsyncSession, outcomes: Sequence[Outcome]) -> None:
         sent = [each for each in outcomes if each.error is None]
         if sent:
-            gone = sa.cast([each.row.seq for each in sent], sa.ARRAY(sa.BigInteger))
-            await session.execute(sa.delete(unsent).where(unsent.c.seq == sa.any_(gone)))
+            for audience in {each.row.replay_for for each in sent}:
+                # Whom it was sent to counts: a row that is wanted by more readers since then is sent again.
+                seqs = [each.row.seq for each in sent if each.row.replay_for == audience]
+                gone = unsent.c.seq == sa.any_(sa.cast(seqs, sa.ARRAY(sa.BigInteger)))
+                reached = unsent.c.replay_for.is_not_distinct_from(audience)
+                await session.execute(sa.delete(unsent).where(gone, reached))
             await self._note_heads(session, sent)
         for each in outcomes:
-            if each.error is not None and not isinstance(each.error, BROKER_FAULTS):
+            if each.error is not None and not is_brokers_fault(each.error):
                 await self._hold_back(session, each)
 
     async def _note_heads(self, session: AsyncSession, sent: Sequence[Outcome]) -> None:
@@ -212,9 +248,9 @@ class Relay:
         if self._producer is None:
             producer = make_producer(self._settings)
             try:
-                await producer.start()
-            except KafkaError as error:
-                await producer.stop()
+                await asyncio.wait_for(producer.start(), START_SECONDS)
+            except (KafkaError, TimeoutError) as error:
+                await _close(producer)
                 raise BrokerAway(type(error).__name__) from error
             self._producer = producer
         return self._producer
@@ -222,7 +258,19 @@ class Relay:
     async def _drop_producer(self) -> None:
         producer, self._producer = self._producer, None
         if producer:
-            try:
-                await asyncio.wait_for(producer.stop(), 5)
-            except Exception as error:  # noqa: BLE001 - it is being thrown away
-                log.warning("producer did not stop cleanly", fault=type(error).__name__)
+            await _close(producer)
+
+
+async def _close(producer: AIOKafkaProducer) -> None:
+    """Close a producer for good: what it could not flush in time is given up, or it would be sent behind our back."""
+    try:
+        await asyncio.wait_for(producer.stop(), FLUSH_SECONDS)
+        return
+    except Exception as error:  # noqa: BLE001 - it is being thrown away
+        log.warning("producer did not stop cleanly", fault=type(error).__name__)
+    try:
+        # aiokafka's stop() waits for an unsendable record without end and leaves its sender running when cancelled.
+        await asyncio.wait_for(producer._sender.close(), 15)
+        await asyncio.wait_for(producer.client.close(), 5)
+    except Exception as error:  # noqa: BLE001 - nothing more can be done
+        log.warning("producer could not be ended", fault=type(error).__name__)

@@ -1,16 +1,21 @@
 """After a database came back from a backup: what the service now says overrides all it said, and what it forgot ends.
 
 The epoch is raised, the newest snapshot of every key is announced again under it, and keys that the streams know but
-the journal does not (made after the backup) are ended by the event that their topic has for that. Announced-again
-events update projections and cause no reaction: ``claim`` refuses while one is handled.
+the journal does not (made after the backup) are ended by the event that their topic has for that; so are those that
+the replaced database's journal knew, for the broker may have come back empty too. Announced-again events update
+projections and cause no reaction: ``claim`` refuses while one is handled.
 """
 
-from typing import Any
+import asyncio
+import json
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
-from sqlalchemy.dialects.postgresql import distinct_on
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import now
@@ -26,7 +31,27 @@ from shared.settings import ServiceSettings
 log = structlog.get_logger()
 
 QUIET_MS = 2000
-"""The embedded broker's end offsets read low, so a topic counts as read when it is silent that long."""
+"""The embedded broker's end offsets read low, so its topics count as read only when they are silent that long, too."""
+PATIENCE_SECONDS = 30.0
+"""How long a broker may give nothing of what its end offsets promise; each of its answers is due within ten."""
+
+forgotten = sa.Table(
+    "restore_forgotten",
+    sa.MetaData(),
+    sa.Column("topic", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("body", JSONB, nullable=False),
+)
+"""What the replaced database had announced and the restored one does not know: there until it is ended."""
+
+
+class Said(NamedTuple):
+    """The newest that was announced under a key: the type's name and the body as JSON."""
+
+    type_name: str
+    body: bytes | str
+
 
 ENDINGS: dict[str, tuple[EventType[Any], dict[str, Any]]] = {
     topics.ORGANISATIONS: (profiles_events.ORGANISATION_ERASED, {}),
@@ -38,9 +63,13 @@ ENDINGS: dict[str, tuple[EventType[Any], dict[str, Any]]] = {
 """How an aggregate that the restored database does not know is ended, by topic, with the fields that change."""
 
 
-async def mark_restored(session: AsyncSession) -> int:
-    """Raise the epoch and note that the streams have to be reconciled; return the new epoch."""
-    statement = sa.update(service_epoch).values(epoch=service_epoch.c.epoch + 1, restored=True)
+async def mark_restored(session: AsyncSession, above: int = 0) -> int:
+    """Raise the epoch and note that the streams have to be reconciled; return the new epoch.
+
+    ``above``: an epoch under which the service has already spoken (an earlier restore from the same backup).
+    """
+    raised = sa.func.greatest(service_epoch.c.epoch, above) + 1
+    statement = sa.update(service_epoch).values(epoch=raised, restored=True)
     return int((await session.execute(statement.returning(service_epoch.c.epoch))).scalar_one())
 
 
@@ -54,14 +83,17 @@ async def reconcile(session: AsyncSession, service: str, settings: ServiceSettin
 
     Returns how many keys were announced and how many ended. Commits nothing.
     """
-    epoch = int((await session.execute(sa.select(service_epoch.c.epoch))).scalar_one())
+    epoch = await current_epoch(session)
     announced = await _announce_again(session, epoch)
     own = [each.name for each in topics.TOPICS if each.producer == service and each.name in ENDINGS]
+    said = await _read_streams(own, settings) if own else {}
+    said |= await _read_forgotten(session)
     ended = 0
-    for (topic, key), record in (await _newest(own, settings) if own else {}).items():
+    for (topic, key), last in said.items():
         exists = sa.select(journal.c.seq).where(journal.c.topic == topic, journal.c.key == key).limit(1)
         if await session.scalar(exists) is None:
-            ended += await _end(session, record, epoch)
+            ended += await _end(session, topic, last, epoch)
+    await session.execute(sa.text("DROP TABLE IF EXISTS restore_forgotten"))
     await session.execute(sa.update(service_epoch).values(restored=False))
     log.warning("reconciled after a restore", epoch=epoch, announced=announced, ended=ended)
     return announced, ended
@@ -94,28 +126,92 @@ async def _announce_again(session: AsyncSession, epoch: int) -> int:
     return len(rows)
 
 
-async def _newest(names: list[str], settings: ServiceSettings) -> dict[tuple[str, str], ConsumerRecord]:
+async def current_epoch(session: AsyncSession) -> int:
+    """Return the epoch under which the service speaks."""
+    return int((await session.execute(sa.select(service_epoch.c.epoch))).scalar_one())
+
+
+async def last_announced(session: AsyncSession) -> list[dict[str, Any]]:
+    """Return the newest announcement of every key that can be ended (``topic, key, type, body``), of this database.
+
+    Those that an earlier restore has left to be ended are among them.
+    """
+    newest = (
+        sa.select(journal.c.topic, journal.c.key, journal.c.type, journal.c.body)
+        .ext(distinct_on(journal.c.topic, journal.c.key))
+        .where(journal.c.redacted_at.is_(None), journal.c.topic.in_(ENDINGS))
+        .order_by(journal.c.topic, journal.c.key, journal.c.epoch.desc(), journal.c.n.desc())
+    )
+    found = {(row.topic, row.key): dict(row._mapping) for row in await session.execute(newest)}
+    for key, last in (await _read_forgotten(session)).items():
+        found.setdefault(key, {"topic": key[0], "key": key[1], "type": last.type_name, "body": json.loads(last.body)})
+    return list(found.values())
+
+
+async def note_forgotten(session: AsyncSession, rows: Iterable[dict[str, Any]]) -> int:
+    """Keep in a restored database what :func:`last_announced` said of the one it replaces; return how much it lacks."""
+    known = {tuple(row) for row in await session.execute(sa.select(journal.c.topic, journal.c.key).distinct())}
+    lacking = [row for row in rows if (row["topic"], row["key"]) not in known]
+    if lacking:
+        connection = await session.connection()
+        await connection.run_sync(forgotten.create, checkfirst=True)
+        await session.execute(sa.insert(forgotten), lacking)
+    return len(lacking)
+
+
+async def _read_forgotten(session: AsyncSession) -> dict[tuple[str, str], Said]:
+    if await session.scalar(sa.text("SELECT to_regclass('restore_forgotten') IS NULL")):
+        return {}
+    rows = await session.execute(sa.select(forgotten))
+    return {(row.topic, row.key): Said(row.type, json.dumps(row.body)) for row in rows}
+
+
+async def _read_streams(names: list[str], settings: ServiceSettings) -> dict[tuple[str, str], Said]:
+    """Read the topics from beginning to end. Raises ``KafkaError`` when the broker does not give all it has."""
     consumer = AIOKafkaConsumer(*names, **client_arguments(settings), auto_offset_reset="earliest", group_id=None)
-    await consumer.start()
-    newest: dict[tuple[str, str], ConsumerRecord] = {}
     try:
-        while batches := await consumer.getmany(timeout_ms=QUIET_MS):
-            for batch in batches.values():
-                for record in batch:
-                    if record.key is not None:
-                        newest[(record.topic, record.key.decode("utf-8", "replace"))] = record
+        await consumer.start()
+        return await _read_to_the_end(consumer, names)
     finally:
         await consumer.stop()
-    return newest
 
 
-async def _end(session: AsyncSession, record: ConsumerRecord, epoch: int) -> bool:
-    ending, changes = ENDINGS[record.topic]
-    kind = EVENT_TYPES.get(dict(record.headers).get("ce_type", b"").decode("utf-8", "replace"))
+async def _read_to_the_end(consumer: AIOKafkaConsumer, names: list[str]) -> dict[tuple[str, str], Said]:
+    partitions = [
+        TopicPartition(name, number) for name in names for number in sorted(consumer.partitions_for_topic(name) or ())
+    ]
+    if missing := set(names) - {each.topic for each in partitions}:
+        raise KafkaError(f"the broker does not tell the partitions of {', '.join(sorted(missing))}")
+    ends = await consumer.end_offsets(partitions)
+    newest: dict[tuple[str, str], Said] = {}
+    silent_since = asyncio.get_running_loop().time()
+    while True:
+        batches = await consumer.getmany(timeout_ms=QUIET_MS)
+        for batch in batches.values():
+            for record in batch:
+                if record.key is not None:
+                    type_name = dict(record.headers).get("ce_type", b"").decode("utf-8", "replace")
+                    key = (record.topic, record.key.decode("utf-8", "replace"))
+                    newest[key] = Said(type_name, record.value or b"")
+        if batches:
+            silent_since = asyncio.get_running_loop().time()
+        elif not [each for each in partitions if await _position(consumer, each) < ends[each]]:
+            return newest
+        elif asyncio.get_running_loop().time() - silent_since > PATIENCE_SECONDS:
+            raise KafkaError("the broker gives less than its end offsets say")
+
+
+async def _position(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int:
+    return int(await asyncio.wait_for(consumer.position(partition), PATIENCE_SECONDS))
+
+
+async def _end(session: AsyncSession, topic: str, said: Said, epoch: int) -> bool:
+    ending, changes = ENDINGS[topic]
+    kind = EVENT_TYPES.get(said.type_name)
     if kind is None or kind.name == ending.name:
         return False
     try:
-        last = kind.body.model_validate_json(record.value or b"").model_dump(mode="json")
+        last = kind.body.model_validate_json(said.body).model_dump(mode="json")
     except ValueError:
         return False
     n = Version.model_validate(last["version"]).n + 1
@@ -124,7 +220,7 @@ async def _end(session: AsyncSession, record: ConsumerRecord, epoch: int) -> boo
         sa.insert(journal).values(
             event_id=new_id(),
             type=ending.name,
-            topic=record.topic,
+            topic=topic,
             key=str(body.aggregate_id),
             epoch=epoch,
             n=n,

@@ -33,6 +33,7 @@ EMBEDDED_FETCH_WAIT_MS = 40
 is added to every hop; with 10 ms five idle consumers kept a fifth of a core busy in the broker and half a core in all.
 """
 FETCH_WAIT_MS = 500
+PLACE_AGAIN_SECONDS = 0.5
 
 
 class MessagingRuntime:
@@ -47,6 +48,7 @@ class MessagingRuntime:
         self._lookup = EpochLookup(context.settings)
         self._broker: KafkaBroker | None = None
         self._subscriber: Any = None
+        self._positions: DatabasePositions | None = None
         self._consumer_epoch: str | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -82,8 +84,9 @@ class MessagingRuntime:
         broker = make_broker(self.context.settings)
         embedded = self.context.settings.kafka_profile == "embedded"
         wait_ms = EMBEDDED_FETCH_WAIT_MS if embedded else FETCH_WAIT_MS
-        subscriber = subscribe(broker, self.handlers, self.processor, self.group(epoch), epoch, wait_ms)
-        self._broker, self._subscriber = broker, subscriber
+        positions = DatabasePositions(self.processor, epoch)
+        subscriber = subscribe(broker, self.handlers, self.processor, self.group(epoch), positions, wait_ms)
+        self._broker, self._subscriber, self._positions = broker, subscriber, positions
         await broker.start()
         self._consumer_epoch = epoch
         self.processor.last_progress = time.monotonic()
@@ -95,6 +98,9 @@ class MessagingRuntime:
 
     async def _stop_consumer(self) -> None:
         broker, self._broker, self._subscriber, self._consumer_epoch = self._broker, None, None, None
+        positions, self._positions = self._positions, None
+        if positions is not None:
+            positions.stop()
         if broker is not None:
             try:
                 await asyncio.wait_for(broker.stop(), 10)
@@ -135,9 +141,11 @@ class MessagingRuntime:
             return []
         if self._consumer_epoch != self.broker_epoch:
             return ["the consumer has not started on this broker yet"]
-        consumer = getattr(self._subscriber, "consumer", None)
-        if consumer is None or not consumer.assignment():
-            return ["no partition is assigned"]
+        # A member without partitions is well: there may be more replicas than partitions, or others still hold them.
+        if self._positions is None or not self._positions.joined:
+            return ["the consumer has not joined its group yet"]
+        if not self._positions.placed:
+            return ["the positions could not be read from the database yet"]
         if self.backlog() and time.monotonic() - self.processor.last_progress > STUCK_SECONDS:
             return ["there are events but the committed position does not advance"]
         return []
@@ -157,22 +165,49 @@ class MessagingRuntime:
 class DatabasePositions(ConsumerRebalanceListener):  # type: ignore[misc]
     """Starts every assigned partition where the database says, which is where the effects are committed.
 
-    A database restored from an older backup so reads again what it has lost, whatever the group had committed.
+    A database restored from an older backup so reads again what it has lost, whatever the group had committed. Nothing
+    is fetched before: aiokafka swallows what a listener raises, and would go on from the group's own position.
     """
 
     def __init__(self, processor: Processor, epoch: str) -> None:
         self._processor = processor
-        self._epoch = epoch
+        self._task: asyncio.Task[None] | None = None
+        self.epoch = epoch
         self.consumer: Callable[[], Any] = lambda: None
+        self.joined = False
+        """Whether the group has given this member its partitions, be it none."""
+        self.placed = False
+        """Whether all of them stand where the database says."""
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        await self._processor.load_offsets(self._epoch)
-        consumer = self.consumer()
-        for partition in assigned:
-            consumer.seek(partition, self._processor.offsets.get((partition.topic, partition.partition), 0))
+        """Hold the partitions, and let them go from where the database says; does not keep the group waiting."""
+        self.stop()
+        self.joined, self.placed = True, not assigned
+        if assigned:
+            self.consumer().pause(*assigned)
+            self._task = asyncio.create_task(self._place(assigned))
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        return
+        """Leave alone what is not ours any more."""
+        self.stop()
+
+    def stop(self) -> None:
+        """Give up placing (the consumer stops or gets other partitions)."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _place(self, assigned: set[TopicPartition]) -> None:
+        while not self.placed:
+            try:
+                await self._processor.load_offsets(self.epoch)
+                consumer = self.consumer()
+                for partition in assigned:
+                    consumer.seek(partition, self._processor.offsets.get((partition.topic, partition.partition), 0))
+                consumer.resume(*assigned)
+                self.placed = True
+            except Exception as error:  # noqa: BLE001 - without the positions nothing may be consumed
+                log.warning("positions will be read again", fault=fault_of(error))
+                await asyncio.sleep(PLACE_AGAIN_SECONDS)
 
 
 def subscribe(
@@ -180,11 +215,10 @@ def subscribe(
     handlers: Handlers,
     processor: Processor,
     group: str,
-    epoch: str,
+    positions: DatabasePositions,
     fetch_wait_ms: int = FETCH_WAIT_MS,
 ) -> Any:
     """Register the service's one consumer with every policy explicit; the only place that does."""
-    positions = DatabasePositions(processor, epoch)
     subscriber: Any = broker.subscriber(
         *handlers.topics,
         group_id=group,
@@ -211,6 +245,6 @@ def subscribe(
 
     @subscriber(parser=parse, decoder=decode)  # type: ignore[untyped-decorator]
     async def consume(records: tuple[ConsumerRecord, ...]) -> None:
-        await processor.process_batch(records, epoch)
+        await processor.process_batch(records, positions.epoch)
 
     return subscriber

@@ -7,9 +7,14 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, UnknownTopicOrPartitionError
 
 from shared.messaging.tables import journal, unsent
+
+TOPIC_SECONDS = 3.0
+"""How long a topic that the producer does not know yet is looked for; one that exists is found at once."""
+ANSWER_SECONDS = 20.0
+"""How long the broker may take to answer; twice the client's request time-out."""
 
 
 class Row(NamedTuple):
@@ -87,11 +92,18 @@ def waves(rows: Iterable[Row]) -> list[list[Row]]:
 
 
 async def send_in_order(producer: AIOKafkaProducer, rows: Sequence[Row], service: str) -> list[Outcome]:
-    """Send rows; a key whose row failed is left out of the later waves (no outcome: it stays unpublished)."""
+    """Send rows; a key whose row failed is left out of the later waves (no outcome: it stays unpublished).
+
+    A topic that is missing, or takes nothing more, costs one wait and not one per row. An answer that is late counts
+    as a :class:`KafkaTimeoutError`: its row may still arrive, so the producer must be thrown away before the next try.
+    """
     outcomes: list[Outcome] = []
     failed: set[tuple[str, str]] = set()
+    stopped = {
+        topic: error for topic in sorted({row.topic for row in rows}) if (error := await _missing(producer, topic))
+    }
     for wave in waves(rows):
-        pending: list[tuple[Row, Any]] = []
+        pending: list[tuple[Row, asyncio.Future[Any]]] = []
         for row in wave:
             if (row.topic, row.key) in failed:
                 continue
@@ -99,18 +111,51 @@ async def send_in_order(producer: AIOKafkaProducer, rows: Sequence[Row], service
                 outcomes.append(Outcome(row, None, None))
                 continue
             try:
+                if row.topic in stopped:
+                    raise stopped[row.topic]
                 future = await producer.send(
                     row.topic, row.body.encode(), key=row.key.encode(), headers=headers_of(row, service)
                 )
                 pending.append((row, future))
             except KafkaError as error:
+                if isinstance(error, UnknownTopicOrPartitionError | KafkaTimeoutError):
+                    stopped[row.topic] = error
                 outcomes.append(Outcome(row, None, error))
                 failed.add((row.topic, row.key))
-        results = await asyncio.gather(*(future for _, future in pending), return_exceptions=True)
-        for (row, _), result in zip(pending, results, strict=True):
-            if isinstance(result, BaseException):
-                outcomes.append(Outcome(row, None, result))
+        for row, future in await _answered(pending):
+            outcome = _outcome(row, future)
+            outcomes.append(outcome)
+            if outcome.error is not None:
                 failed.add((row.topic, row.key))
-            else:
-                outcomes.append(Outcome(row, result.partition, None, result.offset))
     return outcomes
+
+
+async def _missing(producer: AIOKafkaProducer, topic: str) -> KafkaError | None:
+    """Return the fault of a topic that is not there; the producer itself would look for it for each row anew."""
+    try:
+        async with asyncio.timeout(TOPIC_SECONDS):
+            await producer.partitions_for(topic)
+    except (TimeoutError, UnknownTopicOrPartitionError):
+        return UnknownTopicOrPartitionError(topic)
+    except KafkaError as error:
+        return error
+    return None
+
+
+async def _answered(pending: list[tuple[Row, "asyncio.Future[Any]"]]) -> list[tuple[Row, "asyncio.Future[Any]"]]:
+    """Wait for the broker's answers, not for ever: an idempotent producer never gives a record up by itself."""
+    if pending:
+        await asyncio.wait([future for _, future in pending], timeout=ANSWER_SECONDS)
+    return pending
+
+
+def _outcome(row: Row, future: "asyncio.Future[Any]") -> Outcome:
+    if not future.done():
+        future.add_done_callback(lambda late: late.cancelled() or late.exception())
+        return Outcome(row, None, KafkaTimeoutError(f"no answer in {ANSWER_SECONDS:.0f} s"))
+    if future.cancelled():
+        return Outcome(row, None, KafkaTimeoutError("the producer was closed"))
+    if (error := future.exception()) is not None:
+        return Outcome(row, None, error)
+    record = future.result()
+    return Outcome(row, record.partition, None, record.offset)

@@ -1,18 +1,34 @@
 """Backup and restore of a service's database."""
 
+import importlib
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from deploy.local import backup as backups
-from deploy.local.backup import backup, restore, restore_database
+from deploy.local.backup import ORDER, _in_transaction, backup, restore, restore_database
+from deploy.local.broker import Broker
 from deploy.local.postgres import Postgres
-from deploy.local.process import StartError
+from deploy.local.process import StartError, run_apart
 from deploy.local.stack import Stack
 from deploy.local.state import AlreadyRunningError, Installation
-from shared.contracts.topics import SERVICES
+from shared.clock import now
+from shared.contracts import Version
+from shared.contracts.profiles import (
+    ORGANISATION_CHANGED,
+    ORGANISATION_ERASED,
+    OrganisationKind,
+    OrganisationSnapshot,
+)
+from shared.contracts.topics import SERVICES, TOPICS
+from shared.ids import new_id
+from shared.messaging import publish
+from shared.messaging.restore import reconcile
+from shared.settings import ServiceSettings
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +101,93 @@ def test_dumps_are_readable_by_their_owner_only(installation: Installation, post
     for file in (tmp_path / "dumps").glob("*.dump"):
         assert file.stat().st_mode & 0o077 == 0
     assert (tmp_path / "dumps").stat().st_mode & 0o077 == 0
+
+
+def test_a_dump_is_its_owners_only_from_its_first_byte(
+    installation: Installation, postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "dumps"
+    folder.mkdir(mode=0o755)
+    original, seen = Postgres.run, list[int]()
+
+    def run(self: Postgres, program: str, *arguments: str) -> str:
+        if program == "pg_dump":
+            seen.append(Path(arguments[2]).stat().st_mode & 0o077)
+        return original(self, program, *arguments)
+
+    monkeypatch.setattr(Postgres, "run", run)
+    backup(installation, folder, lambda words: None)
+    assert seen == [0] * len(SERVICES)
+    assert folder.stat().st_mode & 0o077 == 0, "a folder that was there already, too"
+
+
+def test_readers_are_dumped_before_those_whose_events_they_read() -> None:
+    producers = {topic.name: topic.producer for topic in TOPICS}
+    for reader in SERVICES:
+        handlers = importlib.import_module(f"services.{reader}.__main__").service.handlers
+        for topic in handlers.topics if handlers else ():
+            assert ORDER.index(reader) < ORDER.index(producers[topic]), f"{reader} reads {topic}"
+
+
+def _organisation(name: str) -> OrganisationSnapshot:
+    return OrganisationSnapshot(
+        organisation_id=new_id(),
+        version=Version(epoch=1, n=1),
+        kind=OrganisationKind.SME,
+        name=name,
+        country="AT",
+        updated_at=now(),
+    )
+
+
+@pytest.mark.parametrize("restored_twice", [False, True])
+def test_what_was_made_after_the_backup_is_ended_though_the_broker_has_forgotten_it(
+    installation: Installation, postgres: Postgres, tmp_path: Path, broker: Broker, restored_twice: bool
+) -> None:
+    """The embedded broker is empty after every start, so the replaced database's journal has to tell."""
+    before, after = _organisation("in the backup"), _organisation("made after it")
+    postgres.start()
+
+    def announce(snapshot: OrganisationSnapshot) -> None:
+        run_apart(partial(_in_transaction, postgres.url("profiles", "profiles"), partial(_publish, snapshot)))
+
+    announce(before)
+    backup(installation, tmp_path / "dumps", lambda words: None)
+    announce(after)
+    postgres.stop()
+    for _ in range(2 if restored_twice else 1):
+        restore(installation, tmp_path / "dumps", ["profiles"], lambda words: None)
+
+    postgres.start()
+    url = postgres.url("profiles", "profiles")
+    settings = ServiceSettings(kafka_bootstrap_servers=broker.bootstrap, kafka_profile=broker.profile)
+    counts = run_apart(partial(_in_transaction, url, lambda session: reconcile(session, "profiles", settings)))
+    assert counts == (1, 1)
+    epoch = 3 if restored_twice else 2  # never one under which the service has spoken before
+    query = "SELECT key || ' ' || epoch || ' ' || type FROM journal WHERE epoch > 1 ORDER BY seq"
+    assert postgres.sql(query, database="profiles").splitlines() == [
+        f"{before.organisation_id} {epoch} {ORGANISATION_CHANGED.name}",
+        f"{after.organisation_id} {epoch} {ORGANISATION_ERASED.name}",
+    ]
+    assert postgres.sql("SELECT to_regclass('restore_forgotten') IS NULL", database="profiles") == "t"
+
+
+async def _publish(snapshot: OrganisationSnapshot, session: AsyncSession) -> None:
+    await publish(session, ORGANISATION_CHANGED, snapshot)
+
+
+def test_a_database_that_cannot_be_read_any_more_is_replaced_all_the_same(
+    installation: Installation, postgres: Postgres, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    backup(installation, tmp_path / "dumps", told.append)
+    postgres.start()
+    postgres.sql("DROP TABLE journal CASCADE", database="profiles")
+    postgres.stop()
+    restore(installation, tmp_path / "dumps", ["profiles"], told.append)
+    postgres.start()
+    assert postgres.sql("SELECT count(*) FROM journal", database="profiles") == "0"
+    assert any("can't be read" in each for each in told)
 
 
 def test_nothing_is_restored_while_something_runs(

@@ -13,6 +13,7 @@ from deploy import topics
 from deploy.local.broker import ApacheKafka, Broker, EmbeddedBroker, require_kafka
 from deploy.local.postgres import Postgres
 from deploy.local.process import StartError, free_port, run_apart
+from shared.contracts.topics import TOPICS
 from tests.conftest import kafka_home
 from tests.support.mailbox import MailboxProcess
 
@@ -100,6 +101,15 @@ def test_a_folder_that_is_no_kafka_is_refused_in_words(tmp_path: Path) -> None:
 def test_the_committed_topic_table_agrees_with_the_contract() -> None:
     file = Path(topics.__file__).with_name("topics.yaml")
     assert yaml.safe_load(file.read_text()) == topics.as_data()
+
+
+def test_compaction_takes_no_occasion_from_a_reader_who_was_away_for_a_month() -> None:
+    day = 24 * 3600 * 1000
+    for topic in TOPICS:
+        if topic.compacted:
+            configuration = topics.deployed(topic).configuration
+            assert int(configuration["min.compaction.lag.ms"]) >= 30 * day
+            assert int(configuration["max.compaction.lag.ms"]) >= int(configuration["min.compaction.lag.ms"])
 
 
 def test_a_taken_port_is_never_handed_out(mailbox: MailboxProcess) -> None:

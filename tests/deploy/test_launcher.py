@@ -2,9 +2,11 @@
 
 import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+from aiokafka.errors import KafkaError
 
 from deploy.local.keys import OWNERS, Keys
 from deploy.local.process import Process, StartError, free_port, wait_until
@@ -17,6 +19,7 @@ from deploy.local.supervisor import (
     Patience,
     Supervisor,
 )
+from deploy.topics import TopicError
 from shared.auth import InvalidTokenError, TokenIssuer, TokenVerifier
 from tests.support.mailbox import MailboxProcess
 
@@ -156,6 +159,87 @@ def test_the_supervisor_starts_again_what_died_and_brings_the_broker_back_with_t
         stack.stop()
     assert not stack.broker.process.alive
     assert not stack.postgres.process.alive
+
+
+class Died:
+    """A process that is dead until it is started."""
+
+    alive = False
+
+    def start(self) -> None:
+        self.alive = True
+
+
+class RefusingBroker:
+    """A broker that starts well (or half), and refuses topics as often as told."""
+
+    port = 9092
+
+    def __init__(self) -> None:
+        self.process = Died()
+        self.fails_half_way = False
+
+    def start(self) -> None:
+        self.process.start()
+        if self.fails_half_way:
+            raise StartError("it listens but does not answer")
+
+
+def _stack_with(installation: Installation, broker: RefusingBroker) -> Stack:
+    stack = Stack(installation, services=())
+    stack.broker = broker  # type: ignore[assignment]
+    stack.processes["mailbox"] = Died()  # type: ignore[assignment]
+    installation.ports = {"broker": broker.port}
+    return stack
+
+
+@pytest.mark.parametrize("half_way", [False, True])
+def test_topics_that_a_restarted_broker_refused_are_made_as_soon_as_it_takes_them(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, half_way: bool
+) -> None:
+    broker, told, tries = RefusingBroker(), list[str](), list[int]()
+    broker.fails_half_way = half_way
+    stack = _stack_with(installation, broker)
+
+    def create_topics() -> str:
+        tries.append(1)
+        if len(tries) < 3:
+            raise TopicError("the controller is not there yet")
+        return "epoch"
+
+    monkeypatch.setattr(stack, "create_topics", create_topics)
+    supervisor = Supervisor(stack, told.append)
+    for now in range(1000, 1040):
+        supervisor.look(now=float(now))
+
+    assert broker.process.alive
+    assert len(tries) == 3, "owed until they are made, and made once"
+    assert any("topics: not done yet" in each for each in told)
+
+
+def test_the_supervisor_outlives_whatever_a_restart_raises(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    broker, mended = RefusingBroker(), threading.Event()
+    stack = _stack_with(installation, broker)
+
+    def create_topics() -> str:
+        if len(told) < 4:
+            raise KafkaError("unreachable")
+        mended.set()
+        return "epoch"
+
+    def report(words: str) -> None:
+        told.append(words)
+        raise BrokenPipeError("nobody reads the terminal")
+
+    monkeypatch.setattr(stack, "create_topics", create_topics)
+    monkeypatch.setattr("deploy.local.supervisor.LOOK_EVERY_SECONDS", 0.01)
+    supervisor = Supervisor(stack, report)
+    supervisor.start()
+    assert mended.wait(30), f"the supervisor has ended; it said {told}"
+    supervisor.stop()
 
 
 def test_a_database_address_without_a_place_for_the_service_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,10 +59,27 @@ async def test_the_same_answer_again_changes_nothing(api: Api, matching: Matchin
 
 async def test_a_side_may_change_its_mind_until_they_are_connected(api: Api, suggestion: Suggestion) -> None:
     assert (await answer(api, suggestion, "Akku", NO)).json()["state"] == "declined"
-    assert (await answer(api, suggestion, "Pile", YES)).json()["state"] == "declined"
+    assert (await answer(api, suggestion, "Pile", YES)).json()["state"] == "withdrawn", "nobody is told who declined"
     assert (await answer(api, suggestion, "Akku", YES)).json()["state"] == "connected"
     refused = await answer(api, suggestion, "Akku", NO)
     assert (refused.status_code, refused.json()["rule"]) == (409, "already-connected")
+
+
+async def test_only_who_has_declined_sees_that_it_was_declined(api: Api, suggestion: Suggestion) -> None:
+    await answer(api, suggestion, "Akku", NO)
+
+    async def states(*token: Any, **signed: Any) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for state in ("proposed", "declined", "withdrawn"):
+            items = (await api.get(f"/suggestions?state={state}", *token, **signed)).json()["items"]
+            found |= {state: [each["state"] for each in items]} if items else {}
+        return found
+
+    assert await states("sme_contact", identifier("Akku")) == {"declined": ["declined"]}
+    assert await states("sme_contact", identifier("Pile")) == {"withdrawn": ["withdrawn"]}
+    assert await states("operator") == {"declined": ["declined"]}
+    shown = (await api.get(f"/suggestions/{suggestion.id}", "sme_contact", identifier("Pile"))).json()
+    assert (shown["state"], shown["first_answer"], shown["second_answer"]) == ("withdrawn", None, None)
 
 
 async def test_a_declined_pair_is_never_proposed_again(api: Api, matching: Matching, suggestion: Suggestion) -> None:

@@ -13,7 +13,7 @@ from shared.ids import new_id
 from shared.messaging import mark_for_replay
 from shared.messaging.broker import make_broker, make_producer
 from shared.messaging.consumer import Processor
-from shared.messaging.runtime import subscribe
+from shared.messaging.runtime import DatabasePositions, subscribe
 from shared.settings import ServiceSettings
 from tests.messaging import example
 from tests.messaging.conftest import eventually, headers, raw_record, scalar
@@ -93,7 +93,8 @@ async def test_a_replay_for_another_service_is_skipped(running: Running, broker:
 def test_every_subscriber_has_its_policies_explicit() -> None:
     settings = ServiceSettings()
     kafka = make_broker(settings)
-    subscribe(kafka, example.handlers, Processor("matching", None, example.handlers), "group", "epoch")  # type: ignore[arg-type]
+    processor = Processor("matching", None, example.handlers)  # type: ignore[arg-type]
+    subscribe(kafka, example.handlers, processor, "group", DatabasePositions(processor, "epoch"))
     subscribers = list(kafka.subscribers)
     assert len(subscribers) == 1, "one consumer per service"
     for each in subscribers:

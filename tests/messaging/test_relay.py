@@ -15,10 +15,11 @@ from deploy.local.broker import Broker
 from shared.context import Context
 from shared.contracts.topics import ORGANISATIONS
 from shared.ids import new_id
+from shared.messaging import mark_for_replay
 from shared.messaging.broker import MAX_RECORD_BYTES
 from shared.messaging.journal import MAX_BODY_BYTES
 from shared.messaging.leader import Leader
-from shared.messaging.sending import Row, waves
+from shared.messaging.sending import Outcome, Row, waves
 from shared.problems import Problem
 from tests.messaging import example
 from tests.messaging.conftest import eventually, scalar
@@ -135,3 +136,57 @@ async def everything(broker: Broker) -> list[tuple[str, str]]:
         return found
     finally:
         await consumer.stop()
+
+
+async def _waiting_for(context: Any) -> list[str | None]:
+    async with context.database.session() as session:
+        return list(await session.scalars(sa.text("SELECT replay_for FROM journal_unsent ORDER BY seq")))
+
+
+async def test_a_replay_for_all_reaches_all_though_one_for_a_single_service_still_waits(
+    example_context: Callable[..., Awaitable[Context]],
+) -> None:
+    source = await example_context(example.sender, "127.0.0.1:1", "embedded")
+    await example.announce(source.database, new_id())
+    async with source.database.transaction() as session:
+        await session.execute(sa.text("DELETE FROM journal_unsent"))
+        assert await mark_for_replay(session, group="notifier") == 1
+        assert await mark_for_replay(session, group="notifier") == 1
+    assert await _waiting_for(source) == ["notifier"]
+
+    async with source.database.transaction() as session:
+        assert await mark_for_replay(session) == 1
+    assert await _waiting_for(source) == [None]
+
+    async with source.database.transaction() as session:
+        await mark_for_replay(session, group="matching")
+    assert await _waiting_for(source) == [None], "what goes to all reaches it too"
+
+
+async def test_replays_for_two_services_reach_both(
+    example_context: Callable[..., Awaitable[Context]],
+) -> None:
+    source = await example_context(example.sender, "127.0.0.1:1", "embedded")
+    await example.announce(source.database, new_id())
+    async with source.database.transaction() as session:
+        await session.execute(sa.text("DELETE FROM journal_unsent"))
+        for group in ("notifier", "matching"):
+            await mark_for_replay(session, group=group)
+    assert await _waiting_for(source) == [None]
+
+
+async def test_a_replay_asked_for_while_its_row_is_being_sent_to_one_service_is_not_lost(
+    example_context: Callable[..., Awaitable[Context]],
+) -> None:
+    source = await example_context(example.sender, "127.0.0.1:1", "embedded")
+    await example.announce(source.database, new_id())
+    relay = example.sender.runtime(source).relay
+    async with source.database.transaction() as session:
+        await session.execute(sa.text("UPDATE journal_unsent SET replay_for = 'notifier'"))
+    async with source.database.transaction() as session:
+        (sent,) = await relay._unsent(session)
+    async with source.database.transaction() as session:
+        await mark_for_replay(session)
+    async with source.database.transaction() as session:
+        await relay._note(session, [Outcome(sent, None, None)])
+    assert await _waiting_for(source) == [None]

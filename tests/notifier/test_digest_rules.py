@@ -70,6 +70,22 @@ def test_a_delivery_hour_is_kept_in_the_readers_own_zone(moment: datetime, hour:
     assert now <= chosen <= now + timedelta(hours=25)
     skipped_by_summer_time = (hour + 1) % 24
     assert chosen.astimezone(ZoneInfo(zone)).hour in (hour, skipped_by_summer_time)
+    assert next_delivery_hour(chosen, hour, zone) == chosen, "when it has come, it has come"
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        ("2026-03-29T00:30+00:00", "2026-03-29T01:00+00:00"),  # 1:30; 2:00 is 3:00 that day
+        ("2026-03-29T01:00+00:00", "2026-03-29T01:00+00:00"),  # 3:00, the hour that counts
+        ("2026-03-29T01:59+00:00", "2026-03-29T01:59+00:00"),
+        ("2026-03-29T02:00+00:00", "2026-03-30T00:00+00:00"),  # 4:00: tomorrow, in summer time
+        ("2026-10-25T00:30+00:00", "2026-10-25T00:30+00:00"),  # the hour comes twice: both do
+        ("2026-10-25T01:30+00:00", "2026-10-25T01:30+00:00"),
+    ],
+)
+def test_on_the_day_the_clock_is_changed_mail_comes_that_day(now: str, expected: str) -> None:
+    assert next_delivery_hour(datetime.fromisoformat(now), 2, "Europe/Berlin") == datetime.fromisoformat(expected)
 
 
 YES = Consent(True, _ago(days=100), "CORDIS")

@@ -1,9 +1,11 @@
 """Handing mails to the server: retries, refusals, and what a killed sender leaves behind."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from deploy.local.process import Process, free_port, wait_until
-from services.notifier import outcomes
+from services.notifier import outcomes, sending
 from services.notifier.models import Attempt, Person
 from services.notifier.repository import deliveries as rows
 from services.notifier.repository import people
@@ -113,6 +115,7 @@ async def test_a_sender_killed_between_the_servers_yes_and_the_commit_leaves_an_
             await notifier.post.send(delivery_id)
     assert len(notifier.server.mails) == 1
 
+    notifier.post.unrecorded.clear()  # what a killed process had in mind is gone
     await notifier.post.send(delivery_id)
 
     first, second = notifier.server.mails
@@ -140,6 +143,129 @@ async def test_a_database_that_is_away_for_a_moment_after_the_servers_yes_makes_
 
     assert len(notifier.server.mails) == 1
     assert [(each.state, each.ambiguous) for each in await notifier.deliveries()] == [("sent", False)]
+
+
+async def _sent_while_the_database_went_away(notifier: Notifier, monkeypatch: pytest.MonkeyPatch) -> UUID:
+    """The server has said yes, and no attempt to write that down has worked."""
+    _, delivery_id = await _queued(notifier)
+
+    async def away(*_arguments: Any) -> None:
+        raise OperationalError("UPDATE attempt", {}, ConnectionResetError())
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rows, "end_attempt", away)
+        patched.setattr(sending, "RECORDING_PAUSES", (0.0, 0.0))
+        with pytest.raises(OperationalError):
+            await notifier.post.send(delivery_id, 0)
+    assert len(notifier.server.mails) == 1
+    return delivery_id
+
+
+async def test_a_database_that_is_away_for_long_after_the_servers_yes_makes_no_double(
+    notifier: Notifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery_id = await _sent_while_the_database_went_away(notifier, monkeypatch)
+
+    await notifier.post.send(delivery_id, 0)
+
+    assert len(notifier.server.mails) == 1
+    assert [(each.state, each.ambiguous) for each in await notifier.deliveries()] == [("sent", False)]
+    assert await _trail(notifier) == [("sent", 250)]
+    assert notifier.post.unrecorded == {}
+
+
+async def test_control_a_sender_that_forgets_what_the_server_said_makes_a_double(
+    notifier: Notifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery_id = await _sent_while_the_database_went_away(notifier, monkeypatch)
+
+    notifier.post.unrecorded.clear()
+    await notifier.post.send(delivery_id, 0)
+
+    assert len(notifier.server.mails) == 2
+
+
+async def test_an_outcome_whose_commit_was_answered_too_late_is_written_down_once(
+    notifier: Notifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, delivery_id = await _queued(notifier)
+    original, lost = Post._write_down, []
+
+    async def answer_lost(self: Post, *arguments: Any) -> None:
+        await original(self, *arguments)
+        if not lost:
+            lost.append(1)
+            raise OperationalError("COMMIT", {}, ConnectionResetError())
+
+    monkeypatch.setattr(Post, "_write_down", answer_lost)
+    await notifier.post.send(delivery_id, 0)
+
+    assert lost == [1]
+    assert await _published(notifier) == ["queued", "sent"]
+
+
+async def _jobs(notifier: Notifier) -> int:
+    async with notifier.context.database.session() as session:
+        return int(await session.scalar(sa.select(sa.func.count()).select_from(job)) or 0)
+
+
+async def test_a_tarpit_that_outlasts_the_lease_neither_multiplies_jobs_nor_shortens_the_pause(
+    notifier: Notifier,
+) -> None:
+    """A second worker takes the job over while the first still waits for the server."""
+    _, delivery_id = await _queued(notifier)
+    asked, answer = threading.Event(), threading.Event()
+
+    def tarpit() -> str:
+        asked.set()
+        answer.wait(30)
+        return "451 4.7.1 come back later"
+
+    notifier.server.on_data = tarpit
+    slow = asyncio.create_task(notifier.post.send(delivery_id, 0))
+    await asyncio.to_thread(asked.wait, 30)
+    with pytest.raises(BusyError):
+        await notifier.post.send(delivery_id, 0)
+    answer.set()
+    await slow
+    jobs = await _jobs(notifier)
+
+    notifier.server.on_data = lambda: None
+    await notifier.post.send(delivery_id, 0)
+
+    assert await _trail(notifier) == [("deferred", 451)], "the job that was taken over does not send before its time"
+    assert await _jobs(notifier) == jobs, "and queues nothing"
+
+    await notifier.post.send(delivery_id, 1)
+    assert await _trail(notifier) == [("deferred", 451), ("sent", 250)]
+
+
+async def test_the_job_of_a_killed_sender_still_has_its_turn(
+    notifier: Notifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, delivery_id = await _queued(notifier)
+
+    async def die(*_arguments: object) -> None:
+        raise asyncio.CancelledError
+
+    for _ in range(2):
+        with monkeypatch.context() as patched:
+            patched.setattr(Post, "_end", die)
+            with pytest.raises(asyncio.CancelledError):
+                await notifier.post.send(delivery_id, 0)
+        notifier.post.unrecorded.clear()
+    await notifier.post.send(delivery_id, 0)
+
+    assert await _trail(notifier) == [("unknown", None), ("unknown", None), ("sent", 250)]
+
+
+async def test_a_deferred_mails_next_job_knows_how_many_attempts_were_before_it(notifier: Notifier) -> None:
+    _, delivery_id = await _queued(notifier)
+    notifier.server.on_data = lambda: "451 4.3.0 try later"
+    await notifier.post.send(delivery_id, 0)
+    async with notifier.context.database.session() as session:
+        payloads = [json.loads(each) for each in await session.scalars(sa.select(job.c.payload).order_by(job.c.id))]
+    assert [each["attempts"] for each in payloads] == [0, 1]
 
 
 async def test_a_sender_killed_before_data_leaves_nothing_ambiguous(

@@ -56,6 +56,7 @@ GET /operations/parked                401 403 403 403 403 403 403 403 403 403 40
 GET /operations/dead-letters          401 403 403 403 403 403 403 403 403 403 403 403 ok  403 ok  403 403 403 403 403
 GET /operations/trace                 401 403 403 403 403 403 403 403 403 403 403 403 ok  403 ok  403 403 403 403 403
 POST /operations/dead-letters/redrive 401 403 403 403 403 403 403 403 403 403 403 403 ok  403 ok  403 403 403 403 403
+POST /operations/jobs/redrive         401 403 403 403 403 403 403 403 403 403 403 403 ok  403 ok  403 403 403 403 403
 POST /operations/replay               401 403 403 403 403 403 403 403 403 403 403 403 ok  403 ok  403 403 403 403 403
 """)
 """Every service has these."""

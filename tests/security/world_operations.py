@@ -11,6 +11,8 @@ async def furnish(world: World) -> None:
     _register(world, "GET /operations/trace", Call(f"/operations/trace?organisation_id={new_id()}"))
     redrive = Call("/operations/dead-letters/redrive", {"all": True, "dry_run": False})
     _register(world, "POST /operations/dead-letters/redrive", redrive)
+    jobs = Call("/operations/jobs/redrive", {"all": True, "dry_run": False})
+    _register(world, "POST /operations/jobs/redrive", jobs)
     _register(world, "POST /operations/replay", Call("/operations/replay", {"dry_run": False}))
 
 

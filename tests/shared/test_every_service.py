@@ -53,6 +53,19 @@ async def test_it_tells_its_health_and_metrics_to_everybody(name: str, context: 
     assert "intercluster_journal_unpublished" in metrics.text
 
 
+async def test_a_replica_that_only_answers_requests_is_ready_without_a_broker(context: Callable[..., Any]) -> None:
+    service = importlib.import_module("services.profiles.__main__").service
+    made = context("profiles")
+    messaging = service.runtime(made)
+    app = service.http_app(made, messaging, "http")
+    async with (
+        service.running(made, messaging, "http"),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http,
+    ):
+        ready = await http.get("/health/ready")
+    assert (ready.status_code, ready.json()["faults"]) == (200, [])
+
+
 @every_service
 async def test_operations_are_for_operators(name: str, context: Callable[..., Any], token: Callable[..., str]) -> None:
     async with client(name, context(name)) as http:

@@ -15,7 +15,7 @@ from services.matching.schemas import AnswerBody, SuggestionPage, SuggestionView
 from services.matching.suggestions import answer_suggestion, snapshot
 from shared.audit import audit
 from shared.auth import Principal
-from shared.contracts.matching import SuggestionState
+from shared.contracts.matching import Answer, SuggestionState
 from shared.http import Caller, CallerOrLink, Session
 from shared.problems import forbidden, not_found, unprocessable
 
@@ -100,7 +100,8 @@ async def answer(caller: CallerOrLink, session: Session, suggestion_id: UUID, bo
 async def views(session: AsyncSession, found: Sequence[Suggestion], scope: rows.Scope) -> list[SuggestionView]:
     """Return suggestions as the API shows them; an erased organisation has no name.
 
-    Before both have agreed, nobody is told what the other side has answered.
+    Before both have agreed, nobody is told what the other side has answered: to who has not declined herself, a
+    declined suggestion is one that is not open any more, as a withdrawn one is.
     """
     sides = {side for row in found for side in (row.first_id, row.second_id)}
     names = await names_of(session, sides)
@@ -115,6 +116,9 @@ async def views(session: AsyncSession, found: Sequence[Suggestion], scope: rows.
             "first_answer": row.first_answer if connected or row.first_id in own else None,
             "second_answer": row.second_answer if connected or row.second_id in own else None,
         }
+        shown_answers = (told["first_answer"], told["second_answer"])
+        if row.state == SuggestionState.DECLINED and Answer.NOT_INTERESTED not in shown_answers:
+            told["state"] = SuggestionState.WITHDRAWN
         shown.append(
             SuggestionView(
                 **told,

@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from services.matching.models import Organisation, Suggestion
 from services.matching.parties import Pair
-from shared.contracts.matching import SuggestionState
+from shared.contracts.matching import Answer, SuggestionState
 from shared.contracts.profiles import OrganisationStatus
 
 
@@ -56,6 +56,24 @@ def _of(organisation_id: UUID) -> sa.ColumnElement[bool]:
     return sa.or_(col(Suggestion.first_id) == organisation_id, col(Suggestion.second_id) == organisation_id)
 
 
+def _shown_as(state: SuggestionState, scope: Scope) -> sa.ColumnElement[bool]:
+    stored = col(Suggestion.state)
+    own_decline = sa.or_(
+        *(
+            sa.and_(answer.is_not_distinct_from(Answer.NOT_INTERESTED), scope.condition(side))
+            for answer, side in (
+                (col(Suggestion.first_answer), col(Suggestion.first_id)),
+                (col(Suggestion.second_answer), col(Suggestion.second_id)),
+            )
+        )
+    )
+    if state is SuggestionState.DECLINED:
+        return sa.and_(stored == state, own_decline)
+    if state is SuggestionState.WITHDRAWN:
+        return sa.or_(stored == state, sa.and_(stored == SuggestionState.DECLINED, sa.not_(own_decline)))
+    return stored == state
+
+
 async def page(
     session: AsyncSession,
     scope: Scope,
@@ -64,12 +82,15 @@ async def page(
     organisation_id: UUID | None = None,
     state: SuggestionState | None = None,
 ) -> Sequence[Suggestion]:
-    """Return suggestions within the scope, best score first; ``after`` is the last one of the page before."""
+    """Return suggestions within the scope, best score first; ``after`` is the last one of the page before.
+
+    ``state`` is as it is shown: ``declined`` only to the side that has declined, ``withdrawn`` to the other one.
+    """
     query = sa.select(Suggestion).where(_within(scope))
     if organisation_id is not None:
         query = query.where(_of(organisation_id))
     if state is not None:
-        query = query.where(col(Suggestion.state) == state)
+        query = query.where(_shown_as(state, scope))
     if after is not None:
         score, last = after
         same_score = sa.and_(col(Suggestion.score) == score, col(Suggestion.id) > last)

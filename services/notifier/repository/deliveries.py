@@ -64,6 +64,14 @@ async def begin_attempt(session: AsyncSession, attempt: Attempt) -> None:
     await session.flush()
 
 
+async def attempt_is_open(session: AsyncSession, delivery_id: UUID, number: int) -> bool:
+    """Whether an attempt has begun and nobody has written down its end."""
+    query = sa.exists().where(
+        col(Attempt.delivery_id) == delivery_id, col(Attempt.number) == number, col(Attempt.ended_at).is_(None)
+    )
+    return bool(await session.scalar(sa.select(query)))
+
+
 async def end_attempt(
     session: AsyncSession,
     delivery_id: UUID,
