@@ -15,7 +15,12 @@ from shared.contracts.topics import SERVICES
 from tests.browser.accessibility import faults_of
 from tests.browser.conftest import DESKTOP, PHONE, screenshots
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.end_to_end,
+    pytest.mark.timeout(900),
+    # Pages know nothing of brokers, and the story itself is told on each broker in tests/end_to_end.
+    pytest.mark.parametrize("broker_kind", ["embedded"], indirect=True, scope="session"),
+]
 
 STARTS = {
     "SME contact": "/suggestions",
