@@ -9,6 +9,9 @@ The order of steps decides what a killed process can leave behind:
 Killed before 2, the mail is simply sent later. Killed between 2 and 4 nobody knows whether the server has taken it:
 the next attempt finds the marker, sends again under the same Message-ID and marks the delivery ``ambiguous``. A process
 that lives and could not commit 4 keeps the outcome in mind, and the job's next try only writes it down.
+
+One worker at a time holds a delivery, by a lock that is gone when its connection is cut while the worker waits for a
+slow mail server. So steps 2 and 4 look again, under the row's lock, whether the delivery is as the worker has read it.
 """
 
 import asyncio
@@ -49,10 +52,15 @@ class BusyError(Exception):
     """Another worker is sending this mail just now; the job is tried again."""
 
 
+class SupersededError(Exception):
+    """Another worker has taken over since this one read the delivery: its turn is over."""
+
+
 @dataclass(frozen=True)
 class Outgoing:
-    """A mail ready for the server."""
+    """A mail ready for the server. ``attempts``: how many had been made when the delivery was read."""
 
+    attempts: int
     recipient: str
     content: bytes
     told: tuple[str, ...]
@@ -94,12 +102,15 @@ class Post:
         async with self.database.transaction() as hold:
             if not await rows.try_hold(hold, delivery_id):
                 raise BusyError(str(delivery_id))
-            if (ended := self.unrecorded.get(delivery_id)) is not None:
-                await self._record(delivery_id, ended)
+            ended = self.unrecorded.get(delivery_id)
+            if ended is not None and await self._record(delivery_id, ended):
                 return
             outgoing = await self._prepare(delivery_id, attempts)
             if outgoing is not None:
-                await self._hand_over(delivery_id, outgoing)
+                try:
+                    await self._hand_over(delivery_id, outgoing)
+                except SupersededError:
+                    log.warning("another worker has taken this mail over", delivery=str(delivery_id))
 
     async def _prepare(self, delivery_id: UUID, attempts: int | None) -> Outgoing | None:
         async with self.database.session() as session:
@@ -110,6 +121,7 @@ class Post:
                 session, delivery_id, delivery.attempts
             ):
                 return None
+            read = delivery.attempts
             person = await people.get(session, delivery.person_id)
             if delivery.template == audience.SIGN_IN and (person is None or person.email is None):
                 person = await card_of(self.profiles, delivery.person_id)
@@ -120,7 +132,7 @@ class Post:
                 release = isinstance(error, pages.NoSuggestionLeftError)
             except UnmailableError as error:
                 state, reason, release = DeliveryState.FAILED, str(error), False
-        await self._close(delivery_id, state, reason, release=release)
+        await self._close(delivery_id, read, state, reason, release=release)
         return None
 
     async def _outgoing(self, session: AsyncSession, delivery: Delivery, person: Person | None) -> Outgoing:
@@ -141,17 +153,17 @@ class Post:
         )
         message = build(self.sender, envelope, render(told.page, told.reader))
         recipient = message["To"].addresses[0].addr_spec
-        return Outgoing(recipient, as_bytes(message, self.dkim_key), told.keys)
+        return Outgoing(delivery.attempts, recipient, as_bytes(message, self.dkim_key), told.keys)
 
     async def _hand_over(self, delivery_id: UUID, outgoing: Outgoing) -> None:
         try:
             submission = await self.server.prepare(self.sender.address, outgoing.recipient)
         except UnreachableError as error:
-            number = await self._begin(delivery_id)
+            number = await self._begin(delivery_id, outgoing.attempts)
             await self._record(delivery_id, Ended(number, Outcome.DEFERRED, None, str(error)))
             return
         except RefusedError as error:
-            number = await self._begin(delivery_id)
+            number = await self._begin(delivery_id, outgoing.attempts)
             if error.recipient and outcomes.means_no_mailbox(error.reply.code, error.reply.text):
                 await self._suppress(outgoing.recipient)
             # A refused *sender* is a fault of our set-up, not of this recipient: it is tried again.
@@ -159,7 +171,7 @@ class Post:
             await self._record(delivery_id, Ended(number, outcome, error.reply.code, error.reply.text))
             return
         async with submission:
-            number = await self._begin(delivery_id, outgoing.told)
+            number = await self._begin(delivery_id, outgoing.attempts, outgoing.told)
             try:
                 reply = await submission.deliver(outgoing.content)
                 outcome, code, text = Outcome.SENT, reply.code, reply.text
@@ -169,10 +181,15 @@ class Post:
                 outcome, code, text = Outcome.UNKNOWN, 0, str(error)
         await self._record(delivery_id, Ended(number, outcome, code or None, text))
 
-    async def _begin(self, delivery_id: UUID, told: tuple[str, ...] | None = None) -> int:
-        """Commit that an attempt begins; with ``told`` that from now on the server may have a mail telling these."""
+    async def _begin(self, delivery_id: UUID, attempts: int, told: tuple[str, ...] | None = None) -> int:
+        """Commit that an attempt begins; with ``told`` that from now on the server may have a mail telling these.
+
+        Raises :class:`SupersededError` when ``attempts`` are no longer all that have been made.
+        """
         async with self.database.transaction() as session:
             delivery = await _locked(session, delivery_id)
+            if not _is_at(delivery, attempts):
+                raise SupersededError(str(delivery_id))
             if delivery.state == SENDING:
                 await rows.close_open_attempts(session, delivery_id, now())
                 delivery.ambiguous = True
@@ -187,29 +204,33 @@ class Post:
             await rows.begin_attempt(session, attempt)
             return delivery.attempts
 
-    async def _record(self, delivery_id: UUID, ended: Ended) -> None:
+    async def _record(self, delivery_id: UUID, ended: Ended) -> bool:
+        """Write down an outcome, however long that takes; ``False`` when the delivery has gone on without it."""
         self.unrecorded[delivery_id] = ended
         for pause in RECORDING_PAUSES:
             try:
-                await self._end(delivery_id, ended)
-                return
+                return await self._end(delivery_id, ended)
             except (SQLAlchemyError, OSError) as error:
                 log.warning("the outcome will be written down again", fault=fault_of(error), outcome=ended.outcome)
                 await asyncio.sleep(pause)
-        await self._end(delivery_id, ended)
+        return await self._end(delivery_id, ended)
 
-    async def _end(self, delivery_id: UUID, ended: Ended) -> None:
-        await self._write_down(delivery_id, ended)
+    async def _end(self, delivery_id: UUID, ended: Ended) -> bool:
+        written = await self._write_down(delivery_id, ended)
         self.unrecorded.pop(delivery_id, None)
+        return written
 
-    async def _write_down(self, delivery_id: UUID, ended: Ended) -> None:
+    async def _write_down(self, delivery_id: UUID, ended: Ended) -> bool:
         outcome, text = ended.outcome, ended.text
         async with self.database.transaction() as session:
             delivery = await _locked(session, delivery_id)
             if not await rows.attempt_is_open(session, delivery_id, ended.number):
                 # Written down before: the commit's answer was lost, or another process began a new attempt.
-                return
+                return False
             await rows.end_attempt(session, delivery_id, ended.number, now(), outcome, ended.code, text)
+            if not _is_at(delivery, ended.number):
+                # True of the attempt, but another process has begun the next: state and queue are that one's.
+                return False
             if outcome is Outcome.SENT:
                 await deliveries.change(session, delivery, DeliveryState.SENT)
                 if delivery.template == audience.NOTICE:
@@ -224,15 +245,16 @@ class Post:
                     delivery.state = DeliveryState.QUEUED
                 await deliveries.enqueue(session, delivery, delay=outcomes.delay_before(delivery.attempts + 1))
         log.info("mail attempt", delivery=str(delivery_id), attempt=ended.number, outcome=outcome, code=ended.code)
+        return True
 
     async def _suppress(self, address: str) -> None:
         async with self.database.transaction() as session:
             await people.suppress(session, address_hash(self.address_key, address), "no such mailbox", now())
 
-    async def _close(self, delivery_id: UUID, state: str, reason: str, *, release: bool) -> None:
+    async def _close(self, delivery_id: UUID, attempts: int, state: str, reason: str, *, release: bool) -> None:
         async with self.database.transaction() as session:
             delivery = await _locked(session, delivery_id)
-            if delivery.state not in rows.FINAL:
+            if _is_at(delivery, attempts):
                 if release and delivery.state != SENDING and not delivery.ambiguous:
                     await occasions.release_untold(session, delivery_id, (), now())
                 await rows.close_open_attempts(session, delivery_id, now())
@@ -244,3 +266,8 @@ async def _locked(session: AsyncSession, delivery_id: UUID) -> Delivery:
     if delivery is None:
         raise LookupError("a delivery is never deleted while it is being sent")
     return delivery
+
+
+def _is_at(delivery: Delivery, attempts: int) -> bool:
+    """Whether a locked delivery is open still and no attempt has begun after these."""
+    return delivery.state not in rows.FINAL and delivery.attempts == attempts
