@@ -5,7 +5,6 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -20,6 +19,7 @@ from shared.contracts.mobility import (
     VoucherSnapshot,
 )
 from shared.contracts.money import Money
+from shared.reference import is_time_zone
 
 EARLIEST, LATEST = date(2000, 1, 1), date(2099, 12, 31)
 LONGEST_VISIT = timedelta(days=400)
@@ -40,10 +40,8 @@ def _one_line(text: str) -> str:
 
 
 def _time_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError("is not an IANA time zone") from error
+    if not is_time_zone(name):
+        raise ValueError("is not an IANA time zone")
     return name
 
 

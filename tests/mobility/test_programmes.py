@@ -5,9 +5,13 @@ import csv
 import io
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
+from sqlmodel import col
 
+from services.mobility.models import Programme
 from services.mobility.repository import organisations, vouchers
 from shared.contracts.profiles import OrganisationKind
 from shared.ids import new_id
@@ -114,6 +118,9 @@ async def test_impossible_terms_are_a_clear_error(town: Town, subtests: pytest.S
         {"opens_on": "2027-01-01", "closes_on": "2026-01-01"},
         {"time_zone": "Mars/Olympus"},
         {"time_zone": "../../etc/passwd"},
+        {"time_zone": "localtime"},
+        {"time_zone": "posix/Europe/Vienna"},
+        {"time_zone": "right/Europe/Vienna"},
         {"rules": []},
         {"rules": [{"rule": "eval", "code": "1/0", **VALID}]},
         {"name": "two\nlines"},
@@ -229,6 +236,21 @@ async def test_a_programme_is_open_by_the_day_of_its_funder(town: Town, monkeypa
         monkeypatch.setattr(f"services.mobility.{module}.now", lambda: datetime(2026, 3, 31, 22, 30, tzinfo=UTC))
     found = (await town.get("visitor", "/programmes?open=true")).json()["items"]
     assert {each["name"] for each in found} == {"began in Vienna", "lasts on the Azores"}
+
+
+@pytest.mark.parametrize("name", ["localtime", "posix/Europe/Vienna", "Mars/Olympus"])
+async def test_a_time_zone_that_the_database_does_not_know_hides_no_other_programme(town: Town, name: str) -> None:
+    """Such a name may have been stored before it was refused, or come with a backup from another machine."""
+    shown, strange = await town.programme(), await town.programme()
+    async with town.context.database.transaction() as session:
+        await session.execute(
+            sa.update(Programme)
+            .where(col(Programme.programme_id) == UUID(strange["programme_id"]))
+            .values(time_zone=name)
+        )
+    answer = await town.get("visitor", "/programmes?open=true")
+    assert answer.status_code == 200, answer.text
+    assert shown["programme_id"] in {each["programme_id"] for each in answer.json()["items"]}
 
 
 async def test_open_programmes_are_those_that_take_applications_today(town: Town) -> None:

@@ -1,9 +1,11 @@
 """Programmes and the terms they had from one change to the next."""
 
+from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -81,7 +83,33 @@ async def page(
     if funder_id:
         statement = statement.where(col(Programme.funder_id) == funder_id)
     if open_at:
-        moment = sa.literal(open_at, sa.DateTime(timezone=True))
-        day = sa.cast(sa.func.timezone(col(Programme.time_zone), moment), sa.Date)
-        statement = statement.where(day.between(col(Programme.opens_on), col(Programme.closes_on)))
+        days = await _days(session, open_at)
+        statement = statement.where(
+            sa.or_(
+                sa.false(),
+                *(
+                    sa.and_(
+                        col(Programme.time_zone).in_(zones),
+                        col(Programme.opens_on) <= day,
+                        col(Programme.closes_on) >= day,
+                    )
+                    for day, zones in days.items()
+                ),
+            )
+        )
     return await newest_first(session, statement, Programme.programme_id, limit, cursor)
+
+
+async def _days(session: AsyncSession, moment: datetime) -> dict[date, list[str]]:
+    """Return the days on which a moment falls and the programmes' time zones where it does: three days at most.
+
+    PostgreSQL knows other zones than Python does and refuses the whole statement for one it does not know, so it is not
+    asked. A zone that this machine does not know either has no day: nothing can be judged there.
+    """
+    found: defaultdict[date, list[str]] = defaultdict(list)
+    for name in await session.scalars(sa.select(col(Programme.time_zone)).distinct()):
+        try:
+            found[moment.astimezone(ZoneInfo(name)).date()].append(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            continue
+    return found
