@@ -14,7 +14,7 @@ AFTER_ANSWERS: dict[frozenset[Answer | None], SuggestionState] = {
 
 ANSWERABLE = frozenset({SuggestionState.PROPOSED, SuggestionState.DECLINED})
 """A side may change its mind until both have agreed; a connection stays, and a withdrawn suggestion waits for a new
-proposal.
+proposal. A declined one is answered by who declined it; to the other it is withdrawn.
 """
 
 

@@ -50,7 +50,8 @@ async def answer_suggestion(
     """Record one side's answer; returns the suggestion and whether anything changed.
 
     Both interested → connected, told exactly once however the two answers race: the row is locked first. The same
-    answer again changes nothing. Raises a 409 problem after a connection, after a withdrawal, and when a side has left.
+    answer again changes nothing. Raises a 409 problem after a connection, after a withdrawal, and when a side has left; and the
+    one of a withdrawal after the other side has declined, for nobody is told that: only who declined may say otherwise.
     """
     row = await rows.lock(session, suggestion_id)
     if row is None or organisation_id not in (row.first_id, row.second_id):
@@ -60,7 +61,7 @@ async def answer_suggestion(
         return row, False
     if row.state == SuggestionState.CONNECTED:
         raise conflict("already-connected", "Both sides have agreed; a connection can't be taken back here.")
-    if row.state not in ANSWERABLE:
+    if row.state not in ANSWERABLE or _declined_by_the_other(row, getattr(row, side)):
         raise conflict("suggestion-withdrawn", "This suggestion is no longer open.")
     if not await rows.both_active(session, row):
         raise conflict("organisation-inactive", "One of the two organisations does not take part any more.")
@@ -74,6 +75,10 @@ async def answer_suggestion(
     else:
         await tell(session, row, SUGGESTION_ANSWERED)
     return row, True
+
+
+def _declined_by_the_other(row: Suggestion, own: str | None) -> bool:
+    return row.state == SuggestionState.DECLINED and own != Answer.NOT_INTERESTED
 
 
 def _answer(stored: str | None) -> Answer | None:

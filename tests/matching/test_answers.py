@@ -59,8 +59,8 @@ async def test_the_same_answer_again_changes_nothing(api: Api, matching: Matchin
 
 async def test_a_side_may_change_its_mind_until_they_are_connected(api: Api, suggestion: Suggestion) -> None:
     assert (await answer(api, suggestion, "Akku", NO)).json()["state"] == "declined"
-    assert (await answer(api, suggestion, "Pile", YES)).json()["state"] == "withdrawn", "nobody is told who declined"
-    assert (await answer(api, suggestion, "Akku", YES)).json()["state"] == "connected"
+    assert (await answer(api, suggestion, "Akku", YES)).json()["state"] == "proposed"
+    assert (await answer(api, suggestion, "Pile", YES)).json()["state"] == "connected"
     refused = await answer(api, suggestion, "Akku", NO)
     assert (refused.status_code, refused.json()["rule"]) == (409, "already-connected")
 
@@ -80,6 +80,26 @@ async def test_only_who_has_declined_sees_that_it_was_declined(api: Api, suggest
     assert await states("operator") == {"declined": ["declined"]}
     shown = (await api.get(f"/suggestions/{suggestion.id}", "sme_contact", identifier("Pile"))).json()
     assert (shown["state"], shown["first_answer"], shown["second_answer"]) == ("withdrawn", None, None)
+
+
+@pytest.mark.parametrize("said", [YES, NO])
+@pytest.mark.parametrize("before", [None, YES])
+async def test_by_answering_nobody_learns_that_the_other_side_declined(
+    api: Api, matching: Matching, suggestion: Suggestion, said: str, before: str | None
+) -> None:
+    if before:
+        await answer(api, suggestion, "Pile", before)
+    await answer(api, suggestion, "Akku", NO)
+    declined = await answer(api, suggestion, "Pile", said)
+    async with matching.context.database.transaction() as session:
+        await session.execute(sa.update(Suggestion).values(state="withdrawn", first_answer=None, second_answer=None))
+        own = {"first_answer" if suggestion.first_id == identifier("Pile") else "second_answer": before}
+        await session.execute(sa.update(Suggestion).values(**own))
+    withdrawn = await answer(api, suggestion, "Pile", said)
+
+    assert (declined.status_code, declined.json()) == (withdrawn.status_code, withdrawn.json())
+    if said != before:
+        assert declined.json()["rule"] == "suggestion-withdrawn"
 
 
 async def test_a_declined_pair_is_never_proposed_again(api: Api, matching: Matching, suggestion: Suggestion) -> None:
