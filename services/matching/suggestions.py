@@ -50,8 +50,8 @@ async def answer_suggestion(
     """Record one side's answer; returns the suggestion and whether anything changed.
 
     Both interested → connected, told exactly once however the two answers race: the row is locked first. The same
-    answer again changes nothing. Raises a 409 problem after a connection, after a withdrawal, and when a side has left; and the
-    one of a withdrawal after the other side has declined, for nobody is told that: only who declined may say otherwise.
+    answer again changes nothing. Raises a 409 problem after a connection, after a withdrawal, and when a side has left;
+    when the other side has declined, the one of a withdrawal, for nobody is told that: only who declined may go back.
     """
     row = await rows.lock(session, suggestion_id)
     if row is None or organisation_id not in (row.first_id, row.second_id):

@@ -93,6 +93,46 @@ async def test_bodies_that_are_no_form_break_no_page(console: Console) -> None:
     assert not found, "\n".join(found)
 
 
+BROKEN_RULES = {
+    "depth": '{"a":' + "[" * 20_000 + "]" * 20_000 + "}",
+    "some depth": '{"a":' * 500 + "1" + "}" * 500,
+    "a long number": f'{{"a": {"9" * 5_000}}}',
+    "not a number": '{"a": NaN}',
+    "infinity": '{"a": 1e999}',
+    "half a surrogate pair": r'{"a": "\ud800"}',
+    "half a surrogate pair as a name": r'{"\ud800": 1}',
+    "a list": "[1]",
+    "no JSON": "{",
+}
+
+
+@pytest.mark.parametrize("raw", BROKEN_RULES.values(), ids=BROKEN_RULES)
+async def test_no_rule_that_was_kept_breaks_the_form_when_it_comes_back_changed(raw: str, console: Console) -> None:
+    funder = new_id()
+    console.sisters.on("mobility", "POST", "/programmes", {"rule": "invalid-request", "detail": "no"}, 422)
+    form = {**FORM, "funder_id": str(funder), "rules-0-rule": "future", "rules-0-raw": raw}
+    async with console.browser() as browser:
+        await console.sign_in(browser, console.person(("voucher_administrator", funder)))
+        answer = await browser.post("/programmes", data=form)
+    assert not broken(answer)
+    [call] = console.sisters.asked("mobility", "POST")
+    assert call.body["rules"] == [{"rule": "future"}]
+
+
+@pytest.mark.parametrize("row", ["9" * 5_000, "-1", "1e3", "\N{ARABIC-INDIC DIGIT ZERO}", ""])
+@pytest.mark.parametrize("do", ["remove-rule", "add-band", "remove-band:0"])
+async def test_no_number_of_a_row_breaks_the_form_or_means_another_row(row: str, do: str, console: Console) -> None:
+    funder = new_id()
+    console.sisters.on("mobility", "POST", "/programmes", {"rule": "invalid-request", "detail": "no"}, 422)
+    form = {**FORM, "funder_id": str(funder), "rules-0-rule": "lump-sum", "rules-0-bands-0-amount": "7"}
+    async with console.browser() as browser:
+        await console.sign_in(browser, console.person(("voucher_administrator", funder)))
+        answer = await browser.post("/programmes", data=form | {"do": f"{do}:{row}"})
+    assert not broken(answer)
+    assert 'name="rules-0-bands-0-amount"' in answer.text
+    assert "rules-0-bands-1-" not in answer.text
+
+
 @pytest.mark.parametrize(
     "referer",
     [

@@ -1,7 +1,8 @@
 """The form of a programme: funder, dates, budget, and its rules as numbered rows."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,6 +17,11 @@ MORE = "_more"
 """Suffix of the text field beside a group of checkboxes: countries that have no box."""
 EUROPE = tuple(code for code in sorted(COUNTRIES) if regions_of(code) or code == "GB")
 """Countries with a box of their own: those whose regions are known, and the United Kingdom, which left NUTS."""
+
+NOWHERE = 1000
+"""A number that no row of a form has."""
+DEEPEST = 20
+"""Levels of lists and objects within a kept rule; the rules of today have three."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +142,7 @@ class ProgrammeForm:
         ``do``: ``add-rule``, ``remove-rule:<row>``, ``add-band:<row>`` or ``remove-band:<row>:<line>``.
         """
         word, *places = do.split(":")
-        at, line = (*(int(each) if each.isdecimal() else 0 for each in places[:2]), 0, 0)[:2]
+        at, line = (*(_place(each) for each in places[:2]), 0, 0)[:2]
         rules = list(self.rules)
         focus = "new_rule"
         if word == "add-rule" and new_rule in RULE_KINDS:
@@ -202,9 +208,26 @@ def _stored_band(band: Mapping[str, Any]) -> Filled:
     return {**figures, "countries": [", ".join(band.get("countries") or ())]}
 
 
+def _place(typed: str) -> int:
+    """Return a row's number; one that no row has for what is none."""
+    return int(typed) if re.fullmatch("[0-9]{1,3}", typed) else NOWHERE
+
+
 def _kept(raw: str) -> dict[str, Any]:
+    """Return a rule that came back from the page; empty if somebody has made of it what JSON can't carry on."""
     try:
         found = json.loads(raw)
-    except ValueError:
+        level = [found]
+        for _ in range(DEEPEST):
+            level = [part for each in level for part in _parts(each)]
+        # NaN and numbers that became infinite are no JSON, halves of surrogate pairs no UTF-8.
+        json.dumps(None if level else found, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return found if isinstance(found, dict) and not level else {}
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
