@@ -31,10 +31,11 @@ def backup(installation: Installation, directory: Path, report: Report) -> None:
 
     Readers of events come before who writes them, so that no dump knows of anything that its writer's dump does not.
     Started for the purpose if nothing runs. The files hold personal data: they are their owner's only from the first
-    byte, and so is the folder.
+    byte, and so is the folder if it is made here. One that was there may be shared: its mode stays, and is reported.
     """
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    directory.chmod(0o700)
+    if (mode := directory.stat().st_mode & 0o777) & 0o077:
+        report(f"{directory} is open to others (mode {mode:04o}); the dumps in it are their owner's only")
     postgres, started = _open(installation)
     try:
         sizes: dict[str, int] = {}
@@ -42,7 +43,7 @@ def backup(installation: Installation, directory: Path, report: Report) -> None:
             file = directory / f"{service}.dump"
             scratch = file.with_suffix(".part")
             scratch.unlink(missing_ok=True)
-            scratch.touch(mode=0o600)
+            scratch.touch(mode=0o600, exist_ok=False)
             postgres.run("pg_dump", "--format=custom", "--file", str(scratch), service)
             scratch.replace(file)
             sizes[service] = file.stat().st_size

@@ -118,7 +118,20 @@ def test_a_dump_is_its_owners_only_from_its_first_byte(
     monkeypatch.setattr(Postgres, "run", run)
     backup(installation, folder, lambda words: None)
     assert seen == [0] * len(SERVICES)
-    assert folder.stat().st_mode & 0o077 == 0, "a folder that was there already, too"
+
+
+def test_a_folder_that_was_there_keeps_its_mode_and_is_reported(
+    installation: Installation, postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be shared, or somebody else's, as /srv/backups or /tmp."""
+    folder, told = tmp_path / "shared", list[str]()
+    folder.mkdir()
+    folder.chmod(0o1777)
+    monkeypatch.setattr(Path, "chmod", None)  # who does not own it may not even try
+    backup(installation, folder, told.append)
+    assert folder.stat().st_mode & 0o7777 == 0o1777
+    assert [each for each in told if "open to others (mode 0777)" in each]
+    assert {file.stat().st_mode & 0o077 for file in folder.glob("*.dump")} == {0}
 
 
 def test_readers_are_dumped_before_those_whose_events_they_read() -> None:
