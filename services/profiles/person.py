@@ -78,12 +78,18 @@ class Person:
 
 
 def with_consent(person: Person, said: ConsentIn | None, *, by_herself: bool = False) -> Person:
-    """Record an answer unless the same or a newer one is known: an old yes never overrides a later no."""
+    """Record an answer unless the same or a newer one is known: an old yes never overrides a later no.
+
+    Her own answer stands when somebody later records the same for her: neither its author nor its time changes, so that
+    it still precedes what she decided in between elsewhere.
+    """
     if said is None:
         return person
     newest = {each.purpose: each for each in person.consents}
     known = newest.get(said.purpose)
     if known and said.at <= known.at:
+        return person
+    if known and known.by_herself and not by_herself and said.given == known.given:
         return person
     consent = Consent(said.purpose, said.given, said.at, said.wording, said.source, by_herself)
     newest[said.purpose] = consent

@@ -232,6 +232,20 @@ async def test_nobody_but_an_operator_overrules_an_answer_of_hers(operator: Api,
     assert (yes["given"], yes["by_herself"]) == (True, False)
 
 
+async def test_her_own_yes_stays_hers_when_an_operator_records_a_later_one(
+    operator: Api, api: Callable[..., Api]
+) -> None:
+    """With the later time it would undo an unsubscription in between; as the operator's it would count less."""
+    organisation = await an_organisation(operator)
+    person = await a_person(operator, organisation)
+    path = f"/people/{person['person_id']}"
+    own = (await api(person_id=UUID(person["person_id"])).put(path, json={"consent": CONSENT})).json()["consents"]
+    assert own[0]["by_herself"]
+    await a_person(operator, organisation, consent=LATER_YES)
+    await operator.put(path, json={"consent": LATER_YES})
+    assert (await operator.get(path)).json()["consents"] == own
+
+
 async def test_a_colleague_records_no_opt_in_for_somebody_else(operator: Api, api: Callable[..., Api]) -> None:
     organisation = await an_organisation(operator)
     colleague = api("sme_contact", organisation)
