@@ -109,6 +109,8 @@ def restore_database(
                 f"{service}: the database that is replaced can't be read ({type(error).__name__}); what it announced"
             )
             report("after the backup is ended only as far as the broker still knows it")
+    if erased := sum(each["erased"] for each in present):
+        report(f"{service}: {erased} that were erased will not come back: they are erased again at the next start")
     epoch = run_apart(partial(_in_transaction, url, lambda session: mark_restored(session, above)))
     run_apart(partial(_in_transaction, url, lambda session: note_forgotten(session, present)))
     postgres.drop_database(name)

@@ -193,7 +193,8 @@ def restore(
     """Replace the databases by the dumps in DIRECTORY. Nothing may run meanwhile.
 
     Each restored service's epoch is raised, so that what it says from now on overrides what it said after the backup,
-    and all journals are marked to be sent again at the next start.
+    and all journals are marked to be sent again at the next start. What was erased after the backup is erased again
+    then, as far as the replaced databases tell.
     """
     from deploy.local.backup import restore as read
 

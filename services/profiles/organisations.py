@@ -130,9 +130,15 @@ async def erase(session: AsyncSession, caller: Principal, organisation_id: UUID)
     if not access.is_operator(caller):
         raise forbidden("Only an operator may erase an organisation.")
     await organisations.lock_structure(session)
+    if not await erase_stored(session, caller, organisation_id):
+        raise not_found("organisation", organisation_id)
+
+
+async def erase_stored(session: AsyncSession, caller: Principal, organisation_id: UUID) -> bool:
+    """Erase an organisation, whoever says so; ``False`` if there is none. Call it with the structure locked."""
     stored = (await organisations.load(session, [organisation_id], lock=True)).get(organisation_id)
     if stored is None:
-        raise not_found("organisation", organisation_id)
+        return False
     redacted = await redact(session, organisation_id)
     member_ids = await organisations.members_of(session, organisation_id)
     members = await organisations.load(session, member_ids, lock=True)
@@ -145,6 +151,7 @@ async def erase(session: AsyncSession, caller: Principal, organisation_id: UUID)
     await publish(session, ORGANISATION_ERASED, erased)
     detail = {"journal_rows_redacted": redacted, "members": len(members), "people": len(holders)}
     await audit(session, caller, "organisation-erased", organisation_id, organisation_id, detail)
+    return True
 
 
 def _without_cluster(member: Profile, cluster_id: UUID) -> Profile:

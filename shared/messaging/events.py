@@ -48,6 +48,8 @@ class Handlers:
     def __init__(self, service: str) -> None:
         self.service = service
         self._by_type: dict[str, tuple[EventType[Any], Handler]] = {}
+        self.erase_again: Callable[[AsyncSession, str, UUID], Awaitable[None]] | None = None
+        """What a service that erases for good does after a restore: (session, topic, key) of what came back with it."""
 
     def on(self, *event_types: EventType[Any]) -> Callable[[HandlerT], HandlerT]:
         """Register a handler ``(session, event)``; it runs inside a transaction that commits after it."""

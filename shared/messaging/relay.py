@@ -17,7 +17,7 @@ from shared.database import Database
 from shared.messaging.broker import make_producer
 from shared.messaging.journal import mark_for_replay
 from shared.messaging.leader import Leader
-from shared.messaging.restore import is_restored, reconcile
+from shared.messaging.restore import EraseAgain, is_restored, reconcile
 from shared.messaging.sending import Outcome, Row, columns_of_row, send_in_order
 from shared.messaging.tables import broker_state, head, journal, unsent
 from shared.observability import JOURNAL_PUBLISHED, fault_of
@@ -58,11 +58,13 @@ class Relay:
         database: Database,
         epoch: Callable[[], str | None],
         settings: ServiceSettings,
+        erase_again: EraseAgain | None = None,
     ) -> None:
         self._service = service
         self._database = database
         self._epoch = epoch
         self._settings = settings
+        self._erase_again = erase_again
         self._producer: AIOKafkaProducer | None = None
         self._begun: str | None = None
         self._resting: dict[str, tuple[float, float]] = {}
@@ -132,7 +134,7 @@ class Relay:
                 statement.on_conflict_do_update(index_elements=["single"], set_={"broker_epoch": epoch})
             )
             if await is_restored(session):
-                await reconcile(session, self._service, self._settings)
+                await reconcile(session, self._service, self._settings, self._erase_again)
         if known != epoch:
             await self._drop_producer()
         self._resting.clear()

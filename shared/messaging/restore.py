@@ -4,12 +4,17 @@ The epoch is raised, the newest snapshot of every key is announced again under i
 the journal does not (made after the backup) are ended by the event that their topic has for that; so are those that
 the replaced database's journal knew, for the broker may have come back empty too. Announced-again events update
 projections and cause no reaction: ``claim`` refuses while one is handled.
+
+What had been erased since the backup comes back with it, so the service erases it once more before anything is
+announced (:class:`EraseAgain`). Only the replaced database can tell: in a stream the tombstone of what was erased looks
+like that of what an earlier restore has ended, and that may well be what this backup is to bring back.
 """
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import sqlalchemy as sa
 import structlog
@@ -42,8 +47,15 @@ forgotten = sa.Table(
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("type", sa.Text, nullable=False),
     sa.Column("body", JSONB, nullable=False),
+    sa.Column("erased", sa.Boolean, nullable=False),
 )
-"""What the replaced database had announced and the restored one does not know: there until it is ended."""
+"""What the replaced database had announced and the restored one does not know: there until it is ended.
+
+``erased``: what the replaced one had erased for good, though the restored one may know it.
+"""
+
+EraseAgain = Callable[[AsyncSession, str, UUID], Awaitable[None]]
+"""How a service erases, without being asked by anybody, what it holds under a topic's key."""
 
 
 class Said(NamedTuple):
@@ -51,6 +63,7 @@ class Said(NamedTuple):
 
     type_name: str
     body: bytes | str
+    erased: bool = False
 
 
 ENDINGS: dict[str, tuple[EventType[Any], dict[str, Any]]] = {
@@ -61,6 +74,9 @@ ENDINGS: dict[str, tuple[EventType[Any], dict[str, Any]]] = {
     topics.VOUCHERS: (mobility_events.VOUCHER_CANCELLED, {"state": "cancelled"}),
 }
 """How an aggregate that the restored database does not know is ended, by topic, with the fields that change."""
+
+ERASURES = {topic: ending.name for topic, (ending, changes) in ENDINGS.items() if not changes}
+"""Topics whose ending is an erasure for good, with its type."""
 
 
 async def mark_restored(session: AsyncSession, above: int = 0) -> int:
@@ -78,16 +94,24 @@ async def is_restored(session: AsyncSession) -> bool:
     return bool(await session.scalar(sa.select(service_epoch.c.restored)))
 
 
-async def reconcile(session: AsyncSession, service: str, settings: ServiceSettings) -> tuple[int, int]:
+async def reconcile(
+    session: AsyncSession, service: str, settings: ServiceSettings, erase_again: EraseAgain | None = None
+) -> tuple[int, int]:
     """Announce everything again under the raised epoch and end what the database does not know.
 
-    Returns how many keys were announced and how many ended. Commits nothing.
+    Before, what had been erased since the backup is erased once more. Returns how many keys were announced and how many
+    ended. Commits nothing.
     """
     epoch = await current_epoch(session)
+    lacking = await _read_forgotten(session)
+    erased = [key for key, last in lacking.items() if last.erased]
+    if erase_again:
+        for topic, key in erased:
+            await erase_again(session, topic, UUID(key))
     announced = await _announce_again(session, epoch)
     own = [each.name for each in topics.TOPICS if each.producer == service and each.name in ENDINGS]
     said = await _read_streams(own, settings) if own else {}
-    said |= await _read_forgotten(session)
+    said |= lacking
     ended = 0
     for (topic, key), last in said.items():
         exists = sa.select(journal.c.seq).where(journal.c.topic == topic, journal.c.key == key).limit(1)
@@ -95,15 +119,19 @@ async def reconcile(session: AsyncSession, service: str, settings: ServiceSettin
             ended += await _end(session, topic, last, epoch)
     await session.execute(sa.text("DROP TABLE IF EXISTS restore_forgotten"))
     await session.execute(sa.update(service_epoch).values(restored=False))
-    log.warning("reconciled after a restore", epoch=epoch, announced=announced, ended=ended)
+    log.warning("reconciled after a restore", epoch=epoch, announced=announced, ended=ended, erased=len(erased))
     return announced, ended
 
 
 async def _announce_again(session: AsyncSession, epoch: int) -> int:
+    later = journal.alias()
+    # Whoever spoke under the raised epoch already has said what is true now: what was erased again, for example.
+    spoken = sa.exists().where(later.c.topic == journal.c.topic, later.c.key == journal.c.key, later.c.epoch == epoch)
     newest = (
         sa.select(journal)
         .ext(distinct_on(journal.c.topic, journal.c.key))
         .where(journal.c.redacted_at.is_(None), journal.c.type.in_(EVENT_TYPES), journal.c.epoch < epoch)
+        .where(~spoken)
         .order_by(journal.c.topic, journal.c.key, journal.c.epoch.desc(), journal.c.n.desc())
     )
     rows = (await session.execute(newest)).all()
@@ -132,26 +160,36 @@ async def current_epoch(session: AsyncSession) -> int:
 
 
 async def last_announced(session: AsyncSession) -> list[dict[str, Any]]:
-    """Return the newest announcement of every key that can be ended (``topic, key, type, body``), of this database.
+    """Return the newest announcement of every key that can be ended, ``(topic, key, type, body, erased)`` each.
 
-    Those that an earlier restore has left to be ended are among them.
+    Those that an earlier restore has left to be ended are among them. ``erased``: for good and by somebody's wish,
+    after other events; of a key that a restore has ended the journal knows nothing but the end.
     """
+    other = journal.alias()
+    lived = sa.exists().where(other.c.topic == journal.c.topic, other.c.key == journal.c.key)
+    erasing = list(ERASURES.values())
+    erased = sa.and_(journal.c.type.in_(erasing), lived.where(other.c.type.not_in(erasing)))
     newest = (
-        sa.select(journal.c.topic, journal.c.key, journal.c.type, journal.c.body)
+        sa.select(journal.c.topic, journal.c.key, journal.c.type, journal.c.body, erased.label("erased"))
         .ext(distinct_on(journal.c.topic, journal.c.key))
         .where(journal.c.redacted_at.is_(None), journal.c.topic.in_(ENDINGS))
         .order_by(journal.c.topic, journal.c.key, journal.c.epoch.desc(), journal.c.n.desc())
     )
     found = {(row.topic, row.key): dict(row._mapping) for row in await session.execute(newest)}
     for key, last in (await _read_forgotten(session)).items():
-        found.setdefault(key, {"topic": key[0], "key": key[1], "type": last.type_name, "body": json.loads(last.body)})
+        left = {"topic": key[0], "key": key[1], "type": last.type_name, "body": json.loads(last.body)}
+        if last.erased or key not in found:
+            found[key] = left | {"erased": last.erased}
     return list(found.values())
 
 
 async def note_forgotten(session: AsyncSession, rows: Iterable[dict[str, Any]]) -> int:
-    """Keep in a restored database what :func:`last_announced` said of the one it replaces; return how much it lacks."""
+    """Keep in a restored database what :func:`last_announced` said of the one it replaces; return how much it lacks.
+
+    What the replaced one had erased is lacking, too: the knowledge of its erasure is.
+    """
     known = {tuple(row) for row in await session.execute(sa.select(journal.c.topic, journal.c.key).distinct())}
-    lacking = [row for row in rows if (row["topic"], row["key"]) not in known]
+    lacking = [row for row in rows if row["erased"] or (row["topic"], row["key"]) not in known]
     if lacking:
         connection = await session.connection()
         await connection.run_sync(forgotten.create, checkfirst=True)
@@ -163,7 +201,7 @@ async def _read_forgotten(session: AsyncSession) -> dict[tuple[str, str], Said]:
     if await session.scalar(sa.text("SELECT to_regclass('restore_forgotten') IS NULL")):
         return {}
     rows = await session.execute(sa.select(forgotten))
-    return {(row.topic, row.key): Said(row.type, json.dumps(row.body)) for row in rows}
+    return {(row.topic, row.key): Said(row.type, json.dumps(row.body), row.erased) for row in rows}
 
 
 async def _read_streams(names: list[str], settings: ServiceSettings) -> dict[tuple[str, str], Said]:

@@ -44,7 +44,9 @@ class MessagingRuntime:
         self.handlers = handlers
         self.broker_epoch: str | None = None
         self.processor = Processor(context.name, context.database, handlers)
-        self.relay = Relay(context.name, context.database, lambda: self.broker_epoch, context.settings)
+        self.relay = Relay(
+            context.name, context.database, lambda: self.broker_epoch, context.settings, handlers.erase_again
+        )
         self._lookup = EpochLookup(context.settings)
         self._broker: KafkaBroker | None = None
         self._subscriber: Any = None
