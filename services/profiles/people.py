@@ -12,7 +12,6 @@ from services.profiles.organisations import visible
 from services.profiles.person import (
     HeldRole,
     Person,
-    as_sent,
     changed_person,
     erased_person,
     new_person,
@@ -86,7 +85,11 @@ async def change(
 async def add_contact(
     session: AsyncSession, caller: Principal, organisation_id: UUID, body: ContactIn
 ) -> tuple[Person, set[UUID] | None]:
-    """Give a person a role in an organisation; she is made if the address is new. Doing it again changes nothing."""
+    """Give a person a role in an organisation; she is made if the address is new. Doing it again changes nothing.
+
+    Returns her, and the organisations whose roles the caller sees (``None``: all). From then on she is a colleague: who
+    added a known person sees her name and language as colleagues do, neither her roles elsewhere nor her answers.
+    """
     profile = await visible(session, caller, organisation_id)
     if not access.may_grant(caller, body.role, organisation_id, profile.clusters):
         raise forbidden("You may not give this role in this organisation.")
@@ -112,12 +115,11 @@ async def add_contact(
             stored, body, organisation_id, identity=identity, may_overrule=access.is_operator(caller)
         )
     shown = None if access.is_operator(caller) else await reach(session, caller, wanted.organisation_ids)
-    known_to_caller = stored is None or shown is None or await reach(session, caller, stored.organisation_ids)
     if wanted == stored:
         return wanted, shown
     [person] = await store_people(session, [(stored, wanted)])
     await audit(session, caller, "contact-added", organisation_id, person.id, {"role": body.role.value})
-    return person if known_to_caller else as_sent(person, body, organisation_id), shown
+    return person, shown
 
 
 async def erase(session: AsyncSession, caller: Principal, person_id: UUID) -> None:

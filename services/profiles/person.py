@@ -147,19 +147,6 @@ def changed_person(
     return with_consent(person, contact.consent)
 
 
-def as_sent(person: Person, contact: ContactIn, organisation_id: UUID) -> Person:
-    """Return a known person as a caller may see her who never met her: an address sent must not tell who has it."""
-    return Person(
-        id=person.id,
-        version=person.version,
-        name=contact.name,
-        email=contact.email,
-        language=contact.language,
-        time_zone=contact.time_zone,
-        roles=frozenset({held_role(contact.role, organisation_id)}),
-    )
-
-
 def erased_person(person: Person) -> Person:
     """Return what is left of an erased person: her id."""
     return Person(id=person.id, version=person.version, status="erased")

@@ -128,15 +128,22 @@ async def test_a_hub_neither_renames_nor_readdresses_somebody_who_also_acts_else
     assert (await operator.get(f"/people/{boss['person_id']}")).json()["email"] == "eva@sme.example.org"
 
 
-async def test_adding_an_address_does_not_tell_who_has_it(operator: Api, api: Callable[..., Api]) -> None:
+async def test_adding_an_address_tells_what_a_colleague_sees_and_no_more(
+    operator: Api, api: Callable[..., Api]
+) -> None:
+    """To hide her name in the first answer hides nothing: the organisation's contacts are named to its people."""
     there = await an_organisation(operator)
     said = {"consent": CONSENT, "language": "pl", "time_zone": "Europe/Warsaw"}
     eva = await a_person(operator, there, name="Eva Nowak", **said)
     here = await an_organisation(operator)
-    told = await a_person(api("sme_contact", here), here, "EVA@sme.example.org", name="Somebody")
-    assert told["person_id"] == eva["person_id"]
-    assert (told["name"], told["email"]) == ("Somebody", "EVA@sme.example.org")
-    assert (told["language"], told["time_zone"]) == ("en", "UTC")
+    caller = api("sme_contact", here)
+    told = await a_person(caller, here, "EVA@sme.example.org", name="Somebody")
+    assert told == await a_person(caller, here, "EVA@sme.example.org", name="Somebody"), "the same each time"
+    assert (told["person_id"], told["name"]) == (eva["person_id"], "Eva Nowak")
+    [listed] = (await caller.get(f"/organisations/{here}")).json()["contacts"]
+    assert {each: listed[each] for each in ("name", "email", "language")} == {
+        each: told[each] for each in ("name", "email", "language")
+    }
     assert told["roles"] == [{"role": "sme_contact", "organisation_id": here}]
     assert told["consents"] == []
 
