@@ -99,7 +99,7 @@ async def test_the_storys_own_things_are_shown_to_those_they_concern(chromium: B
     programme = f"/programmes/{scene.programme['programme_id']}"
     _, host = scene.sides
     shown = [
-        ("SME contact", "/suggestions", ["They offer", "Interested"]),
+        ("SME contact", "/suggestions", ["Partners in other countries", "Interested"]),
         ("Visiting SME contact", "/connections", [host.email]),
         ("Visiting SME contact", visit, ["Completed", "Report"]),
         ("Visiting SME contact", voucher, ["Paid", "Bank reference"]),
