@@ -31,10 +31,16 @@ log = structlog.get_logger()
 
 Hook = Callable[[Context], Awaitable[None]]
 
+REST_SECONDS = 0.2
+"""Periodic work rests so long after a fault, and while another replica leads."""
+
 
 @dataclass(frozen=True)
 class Periodic:
-    """Work done again and again, every ``seconds`` (never twice at once). ``leader``: on one replica only."""
+    """Work done again and again, every ``seconds`` (never twice at once). ``leader``: on one replica only.
+
+    With 0 ``seconds`` it has to wait by itself while there is nothing to do.
+    """
 
     name: str
     seconds: float
@@ -193,12 +199,14 @@ async def _repeat(periodic: Periodic, context: Context) -> None:
     try:
         while True:
             started = time.monotonic()
+            least = REST_SECONDS
             try:
                 if leader is None or await leader.hold():
                     await periodic.run(context)
+                    least = 0.0
             except Exception as error:  # noqa: BLE001 - periodic work must go on
                 log.warning("periodic work will go on", work=periodic.name, fault=fault_of(error))
-            await asyncio.sleep(max(0.05, periodic.seconds - (time.monotonic() - started)))
+            await asyncio.sleep(max(least, periodic.seconds - (time.monotonic() - started)))
     finally:
         if leader:
             await leader.release()

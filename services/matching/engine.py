@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
-from services.matching import waking
 from services.matching.encoder.encoder import Encoder, ReadText, Space, calibrations, load_encoder, standard_names
 from services.matching.encoder.errors import ModelUnavailableError
 from services.matching.settings import Settings
+from services.matching.standing import Book
+from services.matching.suggestions import work_to_do
 from services.matching.world import World
 from shared.context import Context
 from shared.problems import Problem
@@ -48,10 +49,11 @@ class Engine:
         made by.
         """
         self.world = World(self.models, calibrations(self.models[Space.MULTILINGUAL]))
+        self.book = Book()
         self.last_round_ended = -1e9
         self.last_change = LastChange()
         self.checked_readers = False
-        self.woken = waking.listen()
+        self.woken = work_to_do.listen()
         self._encoder = encoder
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="encoder")
         self._loading = asyncio.Lock()

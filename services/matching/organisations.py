@@ -8,8 +8,7 @@ from services.matching.encoder.encoder import read_text
 from services.matching.encoder.text import text_hash
 from services.matching.repository import profiles
 from services.matching.roadmaps import redact_roadmaps
-from services.matching.suggestions import redact_suggestions
-from services.matching.waking import wake_after_commit
+from services.matching.suggestions import redact_suggestions, work_to_do
 from shared.contracts.profiles import OrganisationErased, OrganisationSnapshot, Statement
 from shared.messaging import redact
 
@@ -34,7 +33,7 @@ async def take_over(session: AsyncSession, body: OrganisationSnapshot) -> bool:
     if not await profiles.save_organisation(session, body.organisation_id, body.version, values):
         return False
     await profiles.replace_statements(session, body.organisation_id, [_row(each) for each in body.statements])
-    wake_after_commit(session)
+    work_to_do.ring_after_commit(session)
     return True
 
 

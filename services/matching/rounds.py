@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -28,6 +29,7 @@ from shared.contracts.matching import (
     SUGGESTION_PROPOSED,
     SUGGESTION_WITHDRAWN,
     Evidence,
+    Round,
     SuggestionSnapshot,
     SuggestionState,
 )
@@ -61,17 +63,16 @@ async def run_round(database: Database, engine: Engine) -> Outcome:
     world = engine.world
     async with database.session() as session:
         await world.refresh(session)
-        stored = await rows.all_but_withdrawn(session)
+        await engine.book.refresh(session)
     final = world.complete
     seen = {each: known.change[0] for each, known in world.known.items() if known.complete}
     parties, known, index = world.parties, dict(world.known), world.index
-    plan, reasons, statements = await asyncio.to_thread(
-        _think, engine, index, parties, [_standing(each) for each in stored], final
-    )
+    standing, unsettled = engine.book.standing, engine.book.unsettled
+    plan, reasons, statements = await asyncio.to_thread(_think, engine, index, parties, standing, final)
     async with database.transaction() as session:
-        await _redact_left_behind(session, stored, known)
+        await _redact_left_behind(session, standing, known)
         told = await _apply(session, engine, plan, reasons, statements, known)
-        await rows.mark_settled(session, ((each.id, each.version_n) for each in stored if not each.settled))
+        await rows.mark_settled(session, unsettled)
     async with database.transaction() as session:
         await rows.mark_matched(session, seen)
     outcome = Outcome(final, len(plan.propose), len(plan.change), len(plan.withdraw))
@@ -93,22 +94,11 @@ def _think(
     return plan_round(scored, reasons, standing, parties.keys(), limits, final), reasons, statements
 
 
-def _standing(row: Suggestion) -> Standing:
-    met = tuple((UUID(each["need_statement_id"]), UUID(each["offer_statement_id"])) for each in row.evidence)
-    answered = row.first_answer is not None or row.second_answer is not None
-    return Standing((row.first_id, row.second_id), SuggestionState(row.state), answered, row.score, met, row.reason)
-
-
-async def _redact_left_behind(session: AsyncSession, stored: Any, known: Mapping[UUID, Known]) -> None:
+async def _redact_left_behind(session: AsyncSession, standing: Iterable[Standing], known: Mapping[UUID, Known]) -> None:
     """Redact a suggestion that was written while one side was being erased (the erasure could not see it yet)."""
     erased = {each for each, organisation in known.items() if organisation.status == profiles.ERASED}
     for organisation_id in sorted(
-        {
-            side
-            for row in stored
-            for side in (row.first_id, row.second_id)
-            if side in erased and row.reason != REDACTED_REASON
-        }
+        {side for each in standing for side in each.pair if side in erased and each.reason != REDACTED_REASON}
     ):
         await redact(session, organisation_id)
         await redact_suggestions(session, organisation_id)
@@ -157,8 +147,21 @@ async def _apply(
     inserted = await rows.insert_new(session, additions)
     new = [Suggestion(**each) for each in additions if each["id"] in inserted]
     events = [*told, *((SUGGESTION_PROPOSED, row) for row in new)]
-    await publish_all(session, [(kind, snapshot(row)) for kind, row in events])
+    await publish_all(session, _snapshots(events))
     return len(events)
+
+
+def _snapshots(events: Told) -> Iterable[tuple[EventType[SuggestionSnapshot], SuggestionSnapshot]]:
+    """Yield what is told of each suggestion; a proposal also says how many each side gets in this round."""
+    round_id = new_id()
+    proposed = Counter(
+        side for kind, row in events if kind is SUGGESTION_PROPOSED for side in (row.first_id, row.second_id)
+    )
+    for kind, row in events:
+        told = None
+        if kind is SUGGESTION_PROPOSED:
+            told = Round(round_id=round_id, to_first=proposed[row.first_id], to_second=proposed[row.second_id])
+        yield kind, snapshot(row, told)
 
 
 async def _still_unchanged(session: AsyncSession, pairs: list[Pair], known: Mapping[UUID, Known]) -> set[UUID]:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.matching.answers import ANSWERABLE, state_after
 from services.matching.models import Suggestion
 from services.matching.repository import suggestions as rows
-from services.matching.waking import wake_after_commit
+from shared.bell import Bell
 from shared.clock import now
 from shared.contracts import EventType, Version
 from shared.contracts.matching import (
@@ -17,6 +17,7 @@ from shared.contracts.matching import (
     SUGGESTION_CONNECTED,
     SUGGESTION_WITHDRAWN,
     Answer,
+    Round,
     SuggestionSnapshot,
     SuggestionState,
 )
@@ -24,16 +25,21 @@ from shared.database import next_version
 from shared.messaging import publish
 from shared.problems import conflict, not_found
 
+work_to_do = Bell("matching")
+"""Rung when a profile or an answer has changed: there may be something to read, or a round to hold."""
+
 REDACTED_REASON = "One of the two organisations has been erased."
 
 
-def snapshot(row: Suggestion) -> SuggestionSnapshot:
-    """Return the event body: the whole suggestion as it stands."""
+def snapshot(row: Suggestion, proposed_in: Round | None = None) -> SuggestionSnapshot:
+    """Return the event body: the whole suggestion as it stands, and the round that proposes it."""
     values: dict[str, Any] = row.model_dump(
         exclude={"id", "features", "profiles", "settled", "version_epoch", "version_n"}
     )
     version = Version(epoch=row.version_epoch, n=row.version_n)
-    return SuggestionSnapshot.model_validate({**values, "suggestion_id": row.id, "version": version})
+    return SuggestionSnapshot.model_validate(
+        {**values, "suggestion_id": row.id, "version": version, "round": proposed_in}
+    )
 
 
 async def tell(session: AsyncSession, row: Suggestion, event_type: EventType[SuggestionSnapshot]) -> None:
@@ -68,7 +74,7 @@ async def answer_suggestion(
     setattr(row, side, str(answer))
     row.state = state_after(_answer(row.first_answer), _answer(row.second_answer))
     row.settled = False
-    wake_after_commit(session)
+    work_to_do.ring_after_commit(session)
     if row.state == SuggestionState.CONNECTED:
         row.connected_at = now()
         await tell(session, row, SUGGESTION_CONNECTED)

@@ -1,8 +1,6 @@
 """Slow work: reading statements and matching rounds (one leader), drafting roadmaps (the durable queue)."""
 
-import asyncio
 import time
-from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +11,7 @@ from services.matching.repository import profiles
 from services.matching.repository import suggestions as rows
 from services.matching.roadmaps import DRAFT, draft_roadmap
 from services.matching.rounds import run_round
+from shared.bell import heard
 from shared.context import Context
 from shared.messaging import Jobs
 from shared.service import Periodic
@@ -46,13 +45,7 @@ async def read_and_match(context: Context) -> None:
     while time.monotonic() < until:
         engine.woken.clear()
         if not await _step(context, engine):
-            await _woken(engine, LOOK_SECONDS)
-
-
-async def _woken(engine: Engine, seconds: float) -> None:
-    """Wait for a hint that something has changed, or so long."""
-    with suppress(TimeoutError):
-        await asyncio.wait_for(engine.woken.wait(), seconds)
+            await heard(engine.woken, LOOK_SECONDS)
 
 
 async def _step(context: Context, engine: Engine) -> bool:
@@ -84,4 +77,4 @@ def is_due(engine: Engine, moment: float, waiting: bool) -> bool:
     return not waiting and (alone or moment - change.noticed >= settings.round_quiet_seconds)
 
 
-PERIODIC = (Periodic("matching", seconds=0.05, run=read_and_match, leader=True),)
+PERIODIC = (Periodic("matching", seconds=0.0, run=read_and_match, leader=True),)

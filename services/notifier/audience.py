@@ -54,16 +54,25 @@ class Occasion:
 
 
 def proposed(snapshot: SuggestionSnapshot) -> Occasion:
-    """A suggestion is told to both sides. Its key has no version: mailed once to a person, however often it changes."""
-    return _suggestion(snapshot, SUGGESTION, "proposed", snapshot.proposed_at)
+    """A suggestion is told to both sides. Its key has no version: mailed once to a person, however often it changes.
+
+    Its facts are the round it comes from, and how many suggestions that round has for each side.
+    """
+    facts: dict[str, Any] = {}
+    if told := snapshot.round:
+        sizes = {str(snapshot.first_id): told.to_first, str(snapshot.second_id): told.to_second}
+        facts = {"round": str(told.round_id), "sizes": sizes}
+    return _suggestion(snapshot, SUGGESTION, "proposed", snapshot.proposed_at, facts)
 
 
 def connected(snapshot: SuggestionSnapshot) -> Occasion:
     """A connection is told to both sides, once."""
-    return _suggestion(snapshot, CONNECTION, "connected", snapshot.connected_at or snapshot.proposed_at)
+    return _suggestion(snapshot, CONNECTION, "connected", snapshot.connected_at or snapshot.proposed_at, {})
 
 
-def _suggestion(snapshot: SuggestionSnapshot, template: str, verb: str, at: datetime) -> Occasion:
+def _suggestion(
+    snapshot: SuggestionSnapshot, template: str, verb: str, at: datetime, facts: dict[str, Any]
+) -> Occasion:
     return Occasion(
         key=f"{template}:{snapshot.suggestion_id}",
         template=template,
@@ -71,7 +80,7 @@ def _suggestion(snapshot: SuggestionSnapshot, template: str, verb: str, at: date
         subject_id=snapshot.suggestion_id,
         version=snapshot.version,
         audiences=(Audience(snapshot.first_id, ACTING), Audience(snapshot.second_id, ACTING)),
-        facts={},
+        facts=facts,
         occurred_at=at,
     )
 

@@ -9,12 +9,24 @@ WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True)
+class Bundle:
+    """Suggestions that wait for one person: when the oldest and the newest came in, and whether they are all that
+    their rounds have for her.
+    """
+
+    oldest: datetime
+    newest: datetime
+    whole: bool
+
+
+@dataclass(frozen=True)
 class Settling:
     """How long to wait for the rest of a round before a bundle is closed.
 
-    A round of matching sends a person's suggestions within milliseconds of each other, so ``quiet`` is short. While
-    suggestions for more than ``crowd`` people wait at once, an import is running and the next round will bring more:
-    then ``crowd_quiet`` holds. Nobody waits longer than ``longest``.
+    A bundle that is whole is closed at once. Else the rest may be on another partition, or was told before: ``quiet``
+    is the longest pause within a round. While suggestions for more than ``crowd`` people wait at once, an import is
+    running and the next round will bring more: then ``crowd_quiet`` holds for all. Nobody waits longer than
+    ``longest``.
     """
 
     quiet: timedelta = timedelta(milliseconds=100)
@@ -22,10 +34,12 @@ class Settling:
     crowd_quiet: timedelta = timedelta(seconds=2)
     longest: timedelta = timedelta(seconds=5)
 
-    def settled(self, oldest: datetime, newest: datetime, people_waiting: int, now: datetime) -> bool:
-        """Whether a person's bundle is complete; ``oldest`` and ``newest``: when her waiting suggestions came in."""
-        quiet = self.crowd_quiet if people_waiting > self.crowd else self.quiet
-        return now - newest >= quiet or now - oldest >= self.longest
+    def settled(self, bundle: Bundle, people_waiting: int, now: datetime) -> bool:
+        """Whether a person's bundle may be closed."""
+        crowded = people_waiting > self.crowd
+        quiet = self.crowd_quiet if crowded else self.quiet
+        at_once = bundle.whole and not crowded
+        return at_once or now - bundle.newest >= quiet or now - bundle.oldest >= self.longest
 
 
 def next_under_cap(sent: Sequence[datetime], cap: int, now: datetime) -> datetime | None:

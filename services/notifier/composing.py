@@ -46,8 +46,16 @@ class Digest:
     notice_first: Notice | None = None
 
 
-async def compose(database: Database, settings: Settings) -> int:
-    """Make deliveries of all notices that are due; returns how many notices and people were looked at."""
+@dataclass(frozen=True)
+class Composed:
+    """How many notices and people were looked at, and how many people's suggestions have to settle still."""
+
+    looked_at: int
+    settling: int
+
+
+async def compose(database: Database, settings: Settings) -> Composed:
+    """Make deliveries of all notices that are due."""
     async with database.session() as session:
         others = await occasions.waiting_others(session, now(), BATCH)
         waiting = await occasions.waiting_suggestions(session, now(), BATCH * 5)
@@ -55,13 +63,11 @@ async def compose(database: Database, settings: Settings) -> int:
         async with database.transaction() as session:
             await _compose_one(session, notice_id)
     settling = make_settling(settings)
-    settled = [
-        person_id for person_id, oldest, newest in waiting if settling.settled(oldest, newest, len(waiting), now())
-    ]
+    settled = [person_id for person_id, bundle in waiting if settling.settled(bundle, len(waiting), now())]
     for person_id in settled[:PEOPLE_AT_ONCE]:
         async with database.transaction() as session:
             await _compose_suggestions(session, person_id, settings)
-    return len(others) + len(settled)
+    return Composed(len(others) + len(settled[:PEOPLE_AT_ONCE]), len(waiting) - len(settled))
 
 
 async def _compose_one(session: AsyncSession, notice_id: UUID) -> None:

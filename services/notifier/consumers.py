@@ -4,8 +4,9 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.notifier import audience, pace
+from services.notifier import audience
 from services.notifier.repository import occasions, people, projections
+from services.notifier.state import work_to_do
 from shared.clock import now
 from shared.contracts.matching import (
     SUGGESTION_ANSWERED,
@@ -113,7 +114,7 @@ async def _record(session: AsyncSession, occasion: audience.Occasion) -> None:
     if is_announced_again():
         return
     await occasions.record(session, occasion, now())
-    pace.composing.ring()
+    work_to_do.ring_after_commit(session)
 
 
 def _verb(event: Event[Any]) -> str:

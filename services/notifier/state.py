@@ -9,8 +9,12 @@ from services.notifier.message import DkimKey, Sender
 from services.notifier.settings import Settings
 from services.notifier.tokens import UnsubscribeTokens, derived_key
 from shared.auth import TokenIssuer
+from shared.bell import Bell
 
 ANSWER_PURPOSE = "answer-suggestion"
+
+work_to_do = Bell("notifier")
+"""Rung when there is something to tell, or somebody to tell it to."""
 
 
 @dataclass(frozen=True)

@@ -4,18 +4,22 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from services.notifier import composing, occasions, pace, people
+from services.notifier import composing, occasions, people
 from services.notifier.jobs import SEND, SEND_NOW, jobs
 from services.notifier.sending import Post
 from services.notifier.settings import Settings
 from services.notifier.smtp import MailServer
-from services.notifier.state import make_dkim_key, make_links, make_sender, token_keys
+from services.notifier.state import make_dkim_key, make_links, make_sender, token_keys, work_to_do
+from shared.bell import heard
 from shared.context import Context
 from shared.service import Periodic
 
 LEASE_SECONDS = 10.0
 """A killed sender's mail is taken up after this. A slow one keeps its mail: it holds the delivery, and a worker that
 takes the job over meanwhile finds later that its turn is over."""
+SETTLING_SECONDS = 0.05
+IDLE_SECONDS = 0.5
+"""How soon to look again: often while suggestions have to settle, seldom else. A ring is heard at once."""
 MANY_ATTEMPTS = 200
 """A sending job fails only when our own database does; deferred mails are queued anew with pauses of their own."""
 
@@ -27,8 +31,9 @@ def settings_of(context: Context) -> Settings:
 
 
 async def open_post(context: Context) -> None:
-    """Make ready to send (start hook)."""
+    """Make ready to compose and to send (start hook)."""
     settings = settings_of(context)
+    context.state.rung = work_to_do.listen()
     sender = make_sender(settings)
     context.state.post = Post(
         database=context.database,
@@ -58,24 +63,24 @@ jobs.job(SEND_NOW, workers=2, max_attempts=MANY_ATTEMPTS, lease_seconds=LEASE_SE
 async def fetch_cards(context: Context) -> None:
     """Fetch the contact cards that are wanted."""
     while found := await people.fetch_cards(context.database, context.http):
-        pace.composing.ring()
+        work_to_do.ring()
         if found < people.BATCH:
             break
 
 
 async def compose(context: Context) -> None:
     """Find the recipients of new occasions, and make mails of what is due."""
-    await pace.composing.wait()
     settings = settings_of(context)
     late = timedelta(days=settings.late_days)
-    found = 0
-    while more := await occasions.resolve(context.database, late):
-        found += more
-    if found + await composing.compose(context.database, settings):
-        pace.composing.ring()
+    context.state.rung.clear()
+    while await occasions.resolve(context.database, late):
+        pass
+    composed = await composing.compose(context.database, settings)
+    if not composed.looked_at:
+        await heard(context.state.rung, SETTLING_SECONDS if composed.settling else IDLE_SECONDS)
 
 
 periodic = (
     Periodic("cards", seconds=0.25, run=fetch_cards),
-    Periodic("compose", seconds=0.05, run=compose),
+    Periodic("compose", seconds=0.0, run=compose),
 )

@@ -42,10 +42,24 @@ class Evidence(BaseModel):
     similarity: float
 
 
+class Round(BaseModel):
+    """The matching round that proposes a suggestion, and how many it proposes to each side of it.
+
+    So a reader knows when it has heard of everything that a round has for one organisation.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    round_id: UUID
+    to_first: int
+    to_second: int
+
+
 class SuggestionSnapshot(Snapshot):
     """A proposed pair of organisations of different countries; ``first_id`` < ``second_id``, unique together.
 
-    ``score`` lies in 0…1. ``reason`` is one English sentence that quotes the statements in ``evidence``.
+    ``score`` lies in 0…1. ``reason`` is one English sentence that quotes the statements in ``evidence``. ``round`` is
+    told with ``proposed`` only.
     """
 
     suggestion_id: UUID
@@ -60,6 +74,7 @@ class SuggestionSnapshot(Snapshot):
     model_version: str
     proposed_at: datetime
     connected_at: datetime | None = None
+    round: Round | None = None
 
     @property
     def aggregate_id(self) -> UUID:

@@ -1,12 +1,9 @@
 """Killed anywhere, the service owes its work to the database and does it later, once."""
 
-from collections.abc import Sequence
-
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.engine import Engine
-from services.matching.models import Suggestion
 from services.matching.reading import read_batch
 from services.matching.repository import profiles
 from services.matching.repository import suggestions as rows
@@ -70,15 +67,15 @@ async def heard_during_a_round(market: Matching, monkeypatch: pytest.MonkeyPatch
     """Hold a round during which Pile changes its profile, after the round has read it."""
     await market.settle()
     await market.hear(organisation("Akku", "DE", needs=[NEED], n=2))
-    look = rows.all_but_withdrawn
+    look = rows.versions
 
-    async def interrupted(session: AsyncSession) -> Sequence[Suggestion]:
+    async def interrupted(session: AsyncSession) -> list[rows.Versioned]:
         await market.hear(organisation("Pile", "FR", offers=["quiet heat pumps"], n=2))
         await market.read()
         return await look(session)
 
     with monkeypatch.context() as patch:
-        patch.setattr(rows, "all_but_withdrawn", interrupted)
+        patch.setattr(rows, "versions", interrupted)
         await run_round(market.context.database, market.engine)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,8 @@ from services.notifier.models import Delivery, Notice, Person
 from services.notifier.schemas import PreferencesIn
 from services.notifier.work import close_post
 from shared.clock import now
-from shared.contracts.matching import SuggestionSnapshot
+from shared.contracts.matching import Round, SuggestionSnapshot
+from shared.ids import new_id
 from tests.notifier.support import MailServer, Notifier, make_notifier, organisation, suggestion
 
 OURS = organisation("Alpha GmbH")
@@ -42,6 +43,58 @@ async def test_a_rounds_suggestions_come_as_one_mail_best_first(notifier: Notifi
     (mail,) = notifier.server.to(notifier.address(anna))
     assert len(mail["X-Intercluster-Occasion"].split(", ")) == 5
     assert mail["Subject"] == "New partners for Alpha GmbH: Partner 4 and others"
+
+
+def _of_one_round(pairs: list[SuggestionSnapshot], number: int) -> list[SuggestionSnapshot]:
+    """Pairs as a round tells them that has ``number`` for us and one for each partner."""
+    round_id = new_id()
+    return [
+        each.model_copy(
+            update={
+                "round": Round(round_id=round_id, to_first=number, to_second=1)
+                if each.first_id == OURS.organisation_id
+                else Round(round_id=round_id, to_first=1, to_second=number)
+            }
+        )
+        for each in pairs
+    ]
+
+
+@pytest.fixture
+async def patient(context: Callable[..., Any], mail_server: MailServer) -> AsyncIterator[Notifier]:
+    """A notifier that gives rounds half a minute to come in."""
+    made = await make_notifier(
+        context("notifier", smtp_port=mail_server.port, settle_seconds=30, settle_longest_seconds=60), mail_server
+    )
+    yield made
+    await close_post(made.context)
+
+
+async def test_a_round_that_has_come_in_whole_is_mailed_without_waiting(patient: Notifier) -> None:
+    anna = await _anna(patient)
+    told = _of_one_round(_pairs(0, 3), 3)
+    await patient.proposes(*told[:2])
+    await patient.works()
+    assert patient.server.mails == [], "one of the round is on its way still"
+
+    await patient.proposes(told[2])
+    await patient.works()
+    (mail,) = patient.server.to(patient.address(anna))
+    assert len(mail["X-Intercluster-Occasion"].split(", ")) == 3
+
+
+async def test_a_whole_round_waits_for_the_rest_of_another(patient: Notifier) -> None:
+    await _anna(patient)
+    await patient.proposes(*_of_one_round(_pairs(0, 1), 1), *_of_one_round(_pairs(1, 2), 2))
+    await patient.works()
+    assert patient.server.mails == []
+
+
+async def test_a_suggestion_that_does_not_say_its_round_settles_by_time(patient: Notifier) -> None:
+    await _anna(patient)
+    await patient.proposes(*_pairs(0, 1))
+    await patient.works()
+    assert patient.server.mails == []
 
 
 async def test_what_is_above_the_weekly_cap_waits_and_comes_with_the_next_digest(notifier: Notifier) -> None:
@@ -140,29 +193,23 @@ async def test_somebody_who_unsubscribes_while_her_mail_is_queued_does_not_get_i
     assert [(each.state, each.reason) for each in await notifier.deliveries()] == [("suppressed", "unsubscribed")]
 
 
-async def test_a_round_that_is_still_coming_in_is_not_cut_in_two(
-    context: Callable[..., Any], mail_server: MailServer
-) -> None:
-    slow = await make_notifier(
-        context("notifier", smtp_port=mail_server.port, settle_seconds=30, settle_longest_seconds=60), mail_server
-    )
-    anna = await _anna(slow)
-    await slow.proposes(*_pairs(0, 2))
-    await slow.works()
+async def test_a_round_that_is_still_coming_in_is_not_cut_in_two(patient: Notifier, mail_server: MailServer) -> None:
+    anna = await _anna(patient)
+    await patient.proposes(*_pairs(0, 2))
+    await patient.works()
     assert mail_server.mails == []
 
-    await slow.proposes(*_pairs(2, 4))
-    async with slow.context.database.transaction() as session:
+    await patient.proposes(*_pairs(2, 4))
+    async with patient.context.database.transaction() as session:
         await session.execute(sa.update(Notice).values(created_at=Notice.created_at - timedelta(seconds=31)))
-    await slow.works()
+    await patient.works()
     assert mail_server.mails == []  # two more have just come in
 
-    async with slow.context.database.transaction() as session:
+    async with patient.context.database.transaction() as session:
         await session.execute(sa.update(Notice).values(created_at=Notice.created_at - timedelta(seconds=31)))
-    await slow.works()
-    (mail,) = mail_server.to(slow.address(anna))
+    await patient.works()
+    (mail,) = mail_server.to(patient.address(anna))
     assert len(mail["X-Intercluster-Occasion"].split(", ")) == 4
-    await close_post(slow.context)
 
 
 async def test_two_composers_at_once_put_no_suggestion_into_two_mails(notifier: Notifier) -> None:

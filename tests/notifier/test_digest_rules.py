@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifier.bundling import WEEK, Settling, next_delivery_hour, next_under_cap
+from services.notifier.bundling import WEEK, Bundle, Settling, next_delivery_hour, next_under_cap
 from services.notifier.consent import Choice, Consent, Rule, Verdict, verdict
 from services.notifier.tokens import InvalidUnsubscribeTokenError, UnsubscribeTokens, Unsubscription, address_hash
 from shared.reference.countries import EmailRule, email_rule
@@ -32,7 +32,13 @@ def _ago(**length: float) -> datetime:
     ],
 )
 def test_a_bundle_closes_when_its_round_has_come_in(oldest: float, newest: float, people: int, settled: bool) -> None:
-    assert Settling().settled(_ago(seconds=oldest), _ago(seconds=newest), people, NOW) is settled
+    bundle = Bundle(_ago(seconds=oldest), _ago(seconds=newest), whole=False)
+    assert Settling().settled(bundle, people, NOW) is settled
+
+
+@pytest.mark.parametrize(("people", "settled"), [(1, True), (25, True), (26, False)])
+def test_a_whole_bundle_closes_at_once_unless_an_import_is_running(people: int, settled: bool) -> None:
+    assert Settling().settled(Bundle(NOW, NOW, whole=True), people, NOW) is settled
 
 
 @given(st.lists(st.integers(0, 40 * 24 * 60), max_size=60), st.integers(1, 5))

@@ -120,9 +120,31 @@ async def both_active(session: AsyncSession, suggestion: Suggestion) -> bool:
     return await session.scalar(query) == 2
 
 
-async def all_but_withdrawn(session: AsyncSession) -> Sequence[Suggestion]:
-    """Return every suggestion that is proposed, declined or connected (what a round must respect)."""
-    query = sa.select(Suggestion).where(col(Suggestion.state) != SuggestionState.WITHDRAWN)
+@dataclass(frozen=True)
+class Versioned:
+    """Which version of a suggestion is stored, and whether a round has seen its answers."""
+
+    id: UUID
+    version: tuple[int, int]
+    settled: bool
+
+
+async def versions(session: AsyncSession) -> list[Versioned]:
+    """Return every suggestion that is proposed, declined or connected (what a round must respect), by version."""
+    query = sa.select(
+        col(Suggestion.id), col(Suggestion.version_epoch), col(Suggestion.version_n), col(Suggestion.settled)
+    ).where(col(Suggestion.state) != SuggestionState.WITHDRAWN)
+    return [Versioned(row[0], (row[1], row[2]), row[3]) for row in await session.execute(query)]
+
+
+async def those_that_stand(session: AsyncSession, ids: Collection[UUID]) -> Sequence[Suggestion]:
+    """Return these suggestions as far as they are not withdrawn (meanwhile)."""
+    if not ids:
+        return []
+    wanted = sa.any_(sa.cast(list(ids), ARRAY(sa.Uuid)))
+    query = sa.select(Suggestion).where(
+        col(Suggestion.id) == wanted, col(Suggestion.state) != SuggestionState.WITHDRAWN
+    )
     return (await session.scalars(query)).all()
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from services.notifier import audience
+from services.notifier.bundling import Bundle
 from services.notifier.models import Notice, Occasion, OccasionAudience, Person, PersonRole, Suggestion
 from shared.ids import new_id
 
@@ -31,14 +32,20 @@ class Recipient:
 
 
 async def record(session: AsyncSession, occasion: audience.Occasion, now: datetime) -> None:
-    """Store an occasion durably. An event told again only has the recipients looked through again."""
+    """Store an occasion durably. An event told again only has the recipients looked through again.
+
+    A suggestion that is proposed again comes from another round.
+    """
     row = {
         "key": occasion.key, "template": occasion.template, "verb": occasion.verb, "subject_id": occasion.subject_id,
         "facts": occasion.facts, "occurred_at": occasion.occurred_at, "recorded_at": now, "resolved": False,
         "version_epoch": occasion.version.epoch, "version_n": occasion.version.n,
     }  # fmt: skip
     statement = insert(Occasion).values(row)
-    await session.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"resolved": False}))
+    again: dict[str, object] = {"resolved": False}
+    if occasion.template == audience.SUGGESTION:
+        again["facts"] = statement.excluded.facts
+    await session.execute(statement.on_conflict_do_update(index_elements=["key"], set_=again))
     rows: list[dict[str, object]] = [
         {"occasion_key": occasion.key, "organisation_id": each.organisation_id, "role": role, "person_id": None}
         for each in occasion.audiences
@@ -143,18 +150,42 @@ async def add_notices(session: AsyncSession, recipients: Iterable[Recipient], no
         await session.execute(sa.insert(Notice), rows)
 
 
-async def waiting_suggestions(
-    session: AsyncSession, now: datetime, limit: int
-) -> list[tuple[UUID, datetime, datetime]]:
-    """Return people with suggestions to look at, with when the oldest and the newest of these came in."""
-    rows = await session.execute(
-        sa.select(col(Notice.person_id), sa.func.min(col(Notice.created_at)), sa.func.max(col(Notice.created_at)))
+async def waiting_suggestions(session: AsyncSession, now: datetime, limit: int) -> list[tuple[UUID, Bundle]]:
+    """Return people with suggestions to look at, longest waiting first, and how these came in.
+
+    A bundle is whole when it holds all that its rounds have for the organisations on whose behalf she is told.
+    """
+    by_round = (
+        sa.select(
+            col(Notice.person_id),
+            sa.func.min(col(Notice.created_at)).label("oldest"),
+            sa.func.max(col(Notice.created_at)).label("newest"),
+            (sa.func.count() >= sa.func.max(_told_by_round())).label("whole"),
+        )
+        .join(Occasion, col(Occasion.key) == col(Notice.occasion_key))
         .where(col(Notice.state) == "waiting", col(Notice.look_at) <= now, col(Notice.template) == audience.SUGGESTION)
-        .group_by(col(Notice.person_id))
-        .order_by(sa.func.min(col(Notice.created_at)))
+        .group_by(col(Notice.person_id), col(Notice.organisation_id), col(Occasion.facts)["round"].astext)
+        .subquery()
+    )
+    oldest = sa.func.min(by_round.c.oldest)
+    rows = await session.execute(
+        sa.select(
+            by_round.c.person_id,
+            oldest,
+            sa.func.max(by_round.c.newest),
+            sa.func.bool_and(sa.func.coalesce(by_round.c.whole, sa.false())),
+        )
+        .group_by(by_round.c.person_id)
+        .order_by(oldest)
         .limit(limit)
     )
-    return [(person_id, oldest, newest) for person_id, oldest, newest in rows]
+    return [(person_id, Bundle(*times_and_whole)) for person_id, *times_and_whole in rows]
+
+
+def _told_by_round() -> sa.ColumnElement[int]:
+    """How many suggestions a notice's round has for its organisation; null when the event did not say."""
+    size = col(Occasion.facts)["sizes"][sa.cast(col(Notice.organisation_id), sa.Text)].astext
+    return sa.cast(size, sa.Integer)
 
 
 async def waiting_others(session: AsyncSession, now: datetime, limit: int) -> list[UUID]:
