@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
+from services.matching.considering import Considering
 from services.matching.encoder.encoder import Encoder, ReadText, Space, calibrations, load_encoder, standard_names
 from services.matching.encoder.errors import ModelUnavailableError
 from services.matching.settings import Settings
@@ -50,6 +51,7 @@ class Engine:
         """
         self.world = World(self.models, calibrations(self.models[Space.MULTILINGUAL]))
         self.book = Book()
+        self.considering = Considering(settings.least_similarity, settings.least_score)
         self.last_round_ended = -1e9
         self.last_change = LastChange()
         self.checked_readers = False

@@ -11,14 +11,14 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.matching.considering import Candidates
 from services.matching.engine import Engine
 from services.matching.models import Suggestion
-from services.matching.parties import Pair, Party, StatementFact
+from services.matching.parties import Pair, Party
 from services.matching.planning import Limits, Plan, Standing, plan_round
-from services.matching.reasons import reason_for
 from services.matching.repository import profiles
 from services.matching.repository import suggestions as rows
-from services.matching.scoring import Scored, score_all
+from services.matching.scoring import Scored
 from services.matching.search import StatementIndex
 from services.matching.suggestions import REDACTED_REASON, redact_suggestions, snapshot
 from services.matching.world import Known
@@ -68,10 +68,10 @@ async def run_round(database: Database, engine: Engine) -> Outcome:
     seen = {each: known.change[0] for each, known in world.known.items() if known.complete}
     parties, known, index = world.parties, dict(world.known), world.index
     standing, unsettled = engine.book.standing, engine.book.unsettled
-    plan, reasons, statements = await asyncio.to_thread(_think, engine, index, parties, standing, final)
+    candidates, plan = await asyncio.to_thread(_think, engine, index, parties, standing, final)
     async with database.transaction() as session:
         await _redact_left_behind(session, standing, known)
-        told = await _apply(session, engine, plan, reasons, statements, known)
+        told = await _apply(session, engine, plan, candidates, known)
         await rows.mark_settled(session, unsettled)
     async with database.transaction() as session:
         await rows.mark_matched(session, seen)
@@ -84,14 +84,11 @@ async def run_round(database: Database, engine: Engine) -> Outcome:
 
 def _think(
     engine: Engine, index: StatementIndex, parties: Mapping[UUID, Party], standing: list[Standing], final: bool
-) -> tuple[Plan, dict[Pair, str], dict[UUID, StatementFact]]:
+) -> tuple[Candidates, Plan]:
     settings = engine.settings
-    meetings = index.meetings(parties, settings.least_similarity)
-    scored = score_all(parties, meetings, settings.least_score)
-    statements = {each.statement.id: each.statement for each in index.entries}
-    reasons = {each.pair: reason_for(each, parties, statements) for each in scored}
+    candidates = engine.considering.candidates(index, parties)
     limits = Limits(settings.suggestions_per_organisation, settings.least_score_in_bursts, settings.least_change)
-    return plan_round(scored, reasons, standing, parties.keys(), limits, final), reasons, statements
+    return candidates, plan_round(candidates.scored, candidates.reasons, standing, parties.keys(), limits, final)
 
 
 async def _redact_left_behind(session: AsyncSession, standing: Iterable[Standing], known: Mapping[UUID, Known]) -> None:
@@ -108,8 +105,7 @@ async def _apply(
     session: AsyncSession,
     engine: Engine,
     plan: Plan,
-    reasons: Mapping[Pair, str],
-    statements: Mapping[UUID, StatementFact],
+    candidates: Candidates,
     known: Mapping[UUID, Known],
 ) -> int:
     """Write the plan under row locks; what somebody answered in between is left as it is. Returns the events told."""
@@ -122,7 +118,7 @@ async def _apply(
     for scored in plan.propose:
         if not unchanged.issuperset(scored.pair):
             continue
-        values = _values(engine, scored, reasons, statements, known)
+        values = _values(engine, scored, candidates, known)
         row = locked.get(scored.pair)
         if row is None:
             first_id, second_id = scored.pair
@@ -135,7 +131,7 @@ async def _apply(
     for scored in plan.change:
         row = locked.get(scored.pair)
         if row is not None and _untouched(row) and unchanged.issuperset(scored.pair):
-            _set(row, _values(engine, scored, reasons, statements, known), epoch)
+            _set(row, _values(engine, scored, candidates, known), epoch)
             told.append((SUGGESTION_CHANGED, row))
     for pair in plan.withdraw:
         row = locked.get(pair)
@@ -184,13 +180,12 @@ def _set(row: Suggestion, values: Mapping[str, Any], epoch: int) -> None:
 def _values(
     engine: Engine,
     scored: Scored,
-    reasons: Mapping[Pair, str],
-    statements: Mapping[UUID, StatementFact],
+    candidates: Candidates,
     known: Mapping[UUID, Known],
 ) -> dict[str, Any]:
     evidence = []
     for met in scored.meetings:
-        need, offer = statements[met.need_id], statements[met.offer_id]
+        need, offer = candidates.statements[met.need_id], candidates.statements[met.offer_id]
         shown = Evidence(
             need_statement_id=need.id, need_organisation_id=need.organisation_id, need_language=need.language,
             need_text=need.text[:EVIDENCE_LENGTH],
@@ -201,7 +196,7 @@ def _values(
         evidence.append(shown.model_dump(mode="json"))
     return {
         "score": scored.score,
-        "reason": reasons[scored.pair],
+        "reason": candidates.reasons[scored.pair],
         "evidence": evidence,
         "features": scored.features,
         "profiles": {str(each): known[each].version for each in scored.pair},

@@ -1,10 +1,10 @@
 """How well two organisations fit: one number 0…1 and the parts it is made of. Pure and deterministic."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from services.matching.parties import Pair, Party, may_meet, pair_of
+from services.matching.parties import Pair, Party, pair_of
 
 DECIMALS = 4
 """Scores are rounded, so that they are the same wherever and in whatever order they are computed."""
@@ -80,15 +80,6 @@ def sector_closeness(one: Iterable[str], other: Iterable[str]) -> float:
     return 0.5 if {code[:2] for code in mine} & {code[:2] for code in theirs} else 0.0
 
 
-def score_all(parties: Mapping[UUID, Party], meetings: Iterable[Meeting], floor: float) -> list[Scored]:
-    """Score every pair that met and may meet; keep those at or above the quality floor, best first, ties by id."""
-    by_pair: dict[Pair, list[Meeting]] = {}
-    for meeting in meetings:
-        by_pair.setdefault(pair_of(meeting.need_organisation_id, meeting.offer_organisation_id), []).append(meeting)
-    scored = []
-    for (first, second), met in by_pair.items():
-        if first in parties and second in parties and may_meet(parties[first], parties[second]):
-            result = score_pair(parties[first], parties[second], met)
-            if result.score >= floor:
-                scored.append(result)
-    return sorted(scored, key=lambda each: (-each.score, each.pair))
+def best_first(scored: Iterable[Scored], floor: float) -> list[Scored]:
+    """Return the pairs at or above the quality floor, best first, ties by id."""
+    return sorted((each for each in scored if each.score >= floor), key=lambda each: (-each.score, each.pair))

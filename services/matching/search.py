@@ -4,7 +4,7 @@ Filters never cost recall, because every comparison is made. The cosines that de
 the stored float16 vectors, so a score is the same in whatever company a statement was searched.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -13,17 +13,12 @@ import numpy.typing as npt
 
 from services.matching.encoder.calibration import Calibration, Vectors
 from services.matching.encoder.encoder import DIMENSIONS, Space
-from services.matching.parties import Party, StatementFact
-from services.matching.scoring import DECIMALS, Meeting
+from services.matching.parties import StatementFact
+from services.matching.scoring import DECIMALS
 from shared.contracts.profiles import StatementRole
 
-PER_STATEMENT = 40
-"""So many of the closest statements are looked at for each need and each offer: eight times the longest list."""
 COMPARE_WITHIN_COUNTRIES = False
 """Suggestions cross borders; leaving neighbours out here keeps room for those that may be proposed."""
-
-BLOCK = 512
-"""Rows compared at once; bounds memory to BLOCK × statements."""
 
 
 @dataclass(frozen=True)
@@ -79,45 +74,28 @@ class StatementIndex:
             result[np.ix_(in_rows, in_columns)] = self._calibrations[Space.ENGLISH].similarity(cosines)
         return result
 
-    def meetings(self, parties: Mapping[UUID, Party], at_least: float) -> list[Meeting]:
-        """Return needs and offers of active organisations of different countries with a similarity of ``at_least``.
+    def rows(self, role: StatementRole) -> npt.NDArray[np.intp]:
+        """Return the rows of all needs, or of all offers."""
+        return self._needs if role is StatementRole.NEED else self._offers
 
-        For each need its closest offers and for each offer its closest needs; ordered by the ids of the statements.
-        """
-        active = np.array([each.statement.organisation_id in parties for each in self.entries], bool)
-        needs, offers = (rows[active[rows]] if rows.size else rows for rows in (self._needs, self._offers))
-        found = {(need, offer) for need, offer in self._closest(needs, offers, at_least)}
-        found |= {(need, offer) for offer, need in self._closest(offers, needs, at_least)}
-        pairs = sorted(found)
-        exact = self._exact(np.array(pairs, np.intp).reshape(-1, 2))
-        return [
-            self._meeting(*pair, value) for pair, value in zip(pairs, exact.tolist(), strict=True) if value >= at_least
-        ]
+    def rows_of(self, ids: Collection[UUID]) -> npt.NDArray[np.intp]:
+        """Return the rows of these statements, in the order of the index."""
+        return np.array([row for row, each in enumerate(self.entries) if each.statement.id in ids], np.intp)
 
-    def _closest(
-        self, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp], at_least: float
-    ) -> Iterable[tuple[int, int]]:
-        if not rows.size or not columns.size:
-            return
-        margin = 1e-3  # the exact similarity decides; this pass must only not miss any
-        for start in range(0, len(rows), BLOCK):
-            block = rows[start : start + BLOCK]
-            similarities = self._similarities(block, columns)
-            if not COMPARE_WITHIN_COUNTRIES:
-                similarities[self._country[block][:, None] == self._country[columns][None, :]] = -1.0
-            keep = min(PER_STATEMENT, len(columns))
-            best = np.argpartition(-similarities, keep - 1, axis=1)[:, :keep]
-            close = np.take_along_axis(similarities, best, axis=1) >= at_least - margin
-            for row, place in zip(*np.nonzero(close), strict=True):
-                yield int(block[row]), int(columns[best[row, place]])
+    def abroad(self, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+        """Return similarities, shape (rows, columns), exact to about 1e-6; -1 within a country."""
+        similarities = self._similarities(rows, columns)
+        if not COMPARE_WITHIN_COUNTRIES:
+            similarities[self._country[rows][:, None] == self._country[columns][None, :]] = -1.0
+        return similarities
 
     def similarity(self, one: int, other: int) -> float:
         """Return the exact calibrated similarity of two entries, rounded; independent of everything else in the
         index.
         """
-        return float(self._exact(np.array([[one, other]], np.intp))[0])
+        return float(self.exact(np.array([[one, other]], np.intp))[0])
 
-    def _exact(self, pairs: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    def exact(self, pairs: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
         """Return the similarities of pairs of rows, shape (n, 2): every row is summed alike, whatever n is."""
         result = np.zeros(len(pairs))
         in_english = self._english[pairs].all(axis=1)
@@ -125,10 +103,6 @@ class StatementIndex:
             one, other = (self._matrices[space][pairs[chosen, side]].astype(np.float64) for side in (0, 1))
             result[chosen] = self._calibrations[space].similarity((one * other).sum(axis=1))
         return np.round(result, DECIMALS)
-
-    def _meeting(self, need: int, offer: int, similarity: float) -> Meeting:
-        n, o = self.entries[need].statement, self.entries[offer].statement
-        return Meeting(similarity, n.id, n.organisation_id, o.id, o.organisation_id)
 
     def search(
         self,

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from services.matching import parties, scoring
+from services.matching import considering, parties
 from services.matching.engine import LastChange
 from services.matching.repository import suggestions as rows
 from services.matching.work import is_due
@@ -54,7 +54,7 @@ async def test_without_the_country_rule_neighbours_are_suggested(
     matching: Matching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Negative control of the test above: the rule is what keeps Zelle from Akku."""
-    monkeypatch.setattr(scoring, "may_meet", lambda one, other: True)
+    monkeypatch.setattr(considering, "may_meet", lambda one, other: True)
     monkeypatch.setattr("services.matching.search.COMPARE_WITHIN_COUNTRIES", True)
     await matching.hear(*town())
     await matching.settle()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.matching.parties import Party, may_meet, pair_of
-from services.matching.scoring import Meeting, score_all, score_pair, sector_closeness
+from services.matching.scoring import Meeting, best_first, score_pair, sector_closeness
 from shared.contracts.profiles import OrganisationKind
 
 SME = OrganisationKind.SME
@@ -89,16 +89,16 @@ def test_some_may_not_meet() -> None:
     assert may_meet(party(1, undertaking_group=""), party(2, "FR", undertaking_group=""))
 
 
-@given(st.permutations(range(6)), st.floats(0.3, 0.9))
+@given(st.permutations(range(3)), st.floats(0.3, 0.9))
 def test_pairs_below_the_quality_floor_are_left_out_and_order_does_not_matter(order: list[int], floor: float) -> None:
-    parties = {each.id: each for each in (party(1), party(2, "FR"), party(3, "PL"))}
-    one, two, three = parties.values()
-    all_met = [
-        meeting(one, two, 0.9, 1), meeting(two, one, 0.5, 2), meeting(one, three, 0.7, 3),
-        meeting(three, one, 0.2, 4), meeting(two, three, 0.4, 5), meeting(three, two, 0.35, 6),
-    ]  # fmt: skip
-    scored = score_all(parties, [all_met[each] for each in order], floor)
-    assert scored == score_all(parties, all_met, floor)
-    assert all(each.score >= floor for each in scored)
-    assert [each.score for each in scored] == sorted((each.score for each in scored), reverse=True)
-    assert scored[0].pair == pair_of(one.id, two.id)
+    one, two, three = party(1), party(2, "FR"), party(3, "PL")
+    scored = [
+        score_pair(one, two, [meeting(one, two, 0.9, 1), meeting(two, one, 0.5, 2)]),
+        score_pair(one, three, [meeting(one, three, 0.7, 3), meeting(three, one, 0.2, 4)]),
+        score_pair(two, three, [meeting(two, three, 0.4, 5), meeting(three, two, 0.35, 6)]),
+    ]
+    best = best_first([scored[each] for each in order], floor)
+    assert best == best_first(scored, floor)
+    assert set(best) == {each for each in scored if each.score >= floor}
+    assert [each.score for each in best] == sorted((each.score for each in best), reverse=True)
+    assert best[0].pair == pair_of(one.id, two.id)

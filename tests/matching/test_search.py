@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.matching.encoder.encoder import Space, calibrations, spaces_of
-from services.matching.parties import Party, StatementFact
+from services.matching.meetings import Meetings
+from services.matching.parties import StatementFact
 from services.matching.search import Indexed, StatementIndex
-from shared.contracts.profiles import OrganisationKind, StatementRole
+from shared.contracts.profiles import StatementRole
 
 COUNTRIES = ("DE", "FR", "PL")
 
@@ -38,23 +39,13 @@ def worlds(draw: st.DrawFn) -> list[Indexed]:
     ]
 
 
-def parties(entries: list[Indexed]) -> dict[UUID, Party]:
-    """Return the organisations of these statements."""
-    return {
-        each.statement.organisation_id: Party(
-            each.statement.organisation_id, OrganisationKind.SME, "Firm", each.country
-        )
-        for each in entries
-    }
-
-
 @settings(max_examples=60, deadline=None)
 @given(worlds(), st.randoms(use_true_random=False))
 def test_search_finds_what_comparing_every_pair_finds(entries, chance) -> None:
     index = StatementIndex(entries, calibrations())
     chance.shuffle(entries)
-    found = index.meetings(parties(entries), 0.5)
-    assert found == StatementIndex(entries, calibrations()).meetings(parties(entries), 0.5)
+    found = set(Meetings(0.5).update(index))
+    assert found == set(Meetings(0.5).update(StatementIndex(entries, calibrations())))
     rows = {each.statement.id: row for row, each in enumerate(index.entries)}
     expected = set()
     for need in index.entries:
@@ -96,5 +87,5 @@ def test_a_similarity_is_the_same_in_whatever_company() -> None:
 
 def test_an_empty_index_finds_nothing() -> None:
     index = StatementIndex([], calibrations())
-    assert index.meetings({}, 0.5) == []
+    assert Meetings(0.5).update(index) == []
     assert index.search({Space.MULTILINGUAL: np.ones(384, np.float16)}, 5) == []
