@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifier import audience
 from services.notifier.repository import occasions, people, projections
-from services.notifier.state import work_to_do
+from services.notifier.state import cards_to_fetch, work_to_do
 from shared.clock import now
 from shared.contracts.matching import (
     SUGGESTION_ANSWERED,
@@ -74,6 +74,7 @@ async def project_programme(session: AsyncSession, event: Event[ProgrammeSnapsho
 async def want_card(session: AsyncSession, event: Event[PersonChanged]) -> None:
     """Have the person's card fetched."""
     await people.want_card(session, event.body, now())
+    cards_to_fetch.ring_after_commit(session)
 
 
 @handlers.on(PERSON_ERASED)
@@ -87,8 +88,8 @@ async def follow_suggestion(session: AsyncSession, event: Event[SuggestionSnapsh
     """Keep a suggestion as it stands; tell both sides when it is proposed and when it is a connection."""
     await projections.store_suggestion(session, event.body)
     if event.type is SUGGESTION_PROPOSED:
-        await _record(session, audience.proposed(event.body))
-        if not is_announced_again():
+        is_new = await _record(session, audience.proposed(event.body))
+        if not is_new and not is_announced_again():
             await occasions.revive(session, event.body.suggestion_id, now())
     elif event.type is SUGGESTION_CONNECTED:
         await _record(session, audience.connected(event.body))
@@ -109,12 +110,15 @@ async def tell_voucher(session: AsyncSession, event: Event[VoucherSnapshot]) -> 
     await _record(session, audience.voucher(event.body, _verb(event)))
 
 
-async def _record(session: AsyncSession, occasion: audience.Occasion) -> None:
-    """Store what there is to tell. What a restored service says again was told under its former version's key."""
+async def _record(session: AsyncSession, occasion: audience.Occasion) -> bool:
+    """Store what there is to tell; returns whether it is new.
+
+    What a restored service says again was told under its former version's key.
+    """
     if is_announced_again():
-        return
-    await occasions.record(session, occasion, now())
+        return False
     work_to_do.ring_after_commit(session)
+    return await occasions.record(session, occasion, now())
 
 
 def _verb(event: Event[Any]) -> str:

@@ -14,7 +14,7 @@ from services.notifier.repository import occasions
 from services.notifier.repository.occasions import Recipient
 from shared.clock import now
 from shared.database import Database
-from shared.messaging import claim
+from shared.messaging import claim_all
 
 BATCH = 200
 
@@ -40,4 +40,7 @@ async def resolve(database: Database, late: timedelta) -> int:
 
 async def add_once(session: AsyncSession, recipients: list[Recipient], at: datetime) -> None:
     """Put each occasion on its recipient's list unless its business key was claimed before."""
-    await occasions.add_notices(session, [each for each in recipients if await claim(session, each.key)], at)
+    unclaimed = await claim_all(session, [each.key for each in recipients])
+    # Somebody whom an occasion reaches on behalf of two organisations is told once.
+    first = {each.key: each for each in reversed(recipients) if each.key in unclaimed}
+    await occasions.add_notices(session, reversed(first.values()), at)

@@ -13,6 +13,7 @@ from shared.bell import Bell
 
 ANSWER_PURPOSE = "answer-suggestion"
 
+cards_to_fetch = Bell("cards")
 work_to_do = Bell("notifier")
 """Rung when there is something to tell, or somebody to tell it to."""
 

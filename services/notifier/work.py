@@ -9,7 +9,7 @@ from services.notifier.jobs import SEND, SEND_NOW, jobs
 from services.notifier.sending import Post
 from services.notifier.settings import Settings
 from services.notifier.smtp import MailServer
-from services.notifier.state import make_dkim_key, make_links, make_sender, token_keys, work_to_do
+from services.notifier.state import cards_to_fetch, make_dkim_key, make_links, make_sender, token_keys, work_to_do
 from shared.bell import heard
 from shared.context import Context
 from shared.service import Periodic
@@ -34,6 +34,7 @@ async def open_post(context: Context) -> None:
     """Make ready to compose and to send (start hook)."""
     settings = settings_of(context)
     context.state.rung = work_to_do.listen()
+    context.state.cards_rung = cards_to_fetch.listen()
     sender = make_sender(settings)
     context.state.post = Post(
         database=context.database,
@@ -62,10 +63,12 @@ jobs.job(SEND_NOW, workers=2, max_attempts=MANY_ATTEMPTS, lease_seconds=LEASE_SE
 
 async def fetch_cards(context: Context) -> None:
     """Fetch the contact cards that are wanted."""
+    context.state.cards_rung.clear()
     while found := await people.fetch_cards(context.database, context.http):
         work_to_do.ring()
         if found < people.BATCH:
             break
+    await heard(context.state.cards_rung, IDLE_SECONDS)
 
 
 async def compose(context: Context) -> None:
@@ -81,6 +84,6 @@ async def compose(context: Context) -> None:
 
 
 periodic = (
-    Periodic("cards", seconds=0.25, run=fetch_cards),
+    Periodic("cards", seconds=0.0, run=fetch_cards),
     Periodic("compose", seconds=0.0, run=compose),
 )

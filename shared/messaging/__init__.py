@@ -3,7 +3,7 @@
 The rules and their reasons are in the README's chapter "How events travel". Nothing else touches Kafka.
 """
 
-from shared.messaging.events import Event, Handlers, Unprocessable, claim, is_announced_again
+from shared.messaging.events import Event, Handlers, Unprocessable, claim, claim_all, is_announced_again
 from shared.messaging.jobs import Jobs
 from shared.messaging.journal import forget_failed, mark_for_replay, publish, publish_all, redact
 from shared.messaging.restore import current_epoch, last_announced, mark_restored, note_forgotten
@@ -14,6 +14,7 @@ __all__ = [
     "Jobs",
     "Unprocessable",
     "claim",
+    "claim_all",
     "current_epoch",
     "forget_failed",
     "is_announced_again",

@@ -1,6 +1,6 @@
 """Events on the way in: what a handler gets, how handlers are registered, how an effect happens once."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -159,7 +159,14 @@ async def claim(session: AsyncSession, key: str) -> bool:
 
     Always ``False`` for an event that is announced again after a restore: that is for projections only.
     """
-    if announced_again.get():
-        return False
-    statement = insert(business_key).values(key=key).on_conflict_do_nothing().returning(sa.literal(True))
-    return bool(await session.scalar(statement))
+    return key in await claim_all(session, [key])
+
+
+async def claim_all(session: AsyncSession, keys: Collection[str]) -> set[str]:
+    """Claim many business keys at once, as :func:`claim` does; returns those that nobody had claimed before."""
+    if announced_again.get() or not keys:
+        return set()
+    # Sorted: two who claim some of the same keys wait for each other in one order.
+    row = sa.select(sa.func.unnest(sa.cast(sorted(set(keys)), sa.ARRAY(sa.Text))))
+    statement = insert(business_key).from_select(["key"], row).on_conflict_do_nothing()
+    return set((await session.scalars(statement.returning(business_key.c.key))).all())

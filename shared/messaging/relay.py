@@ -28,6 +28,7 @@ log = structlog.get_logger()
 FIRST_RETRY = timedelta(seconds=1)
 LONGEST_RETRY = timedelta(minutes=5)
 POLL_SECONDS = 1.0
+GATHER_SECONDS = 0.025
 FIRST_REST = 1.0
 LONGEST_REST = 60.0
 AWAY_REST = 2.0
@@ -117,8 +118,10 @@ class Relay:
             self._journaled.clear()
 
     async def _relay_all(self) -> None:
-        while self._epoch() and await self.relay_once():
-            pass
+        while self._epoch() and (sent := await self.relay_once()):
+            if sent < self._settings.relay_batch:
+                # A notice comes with each commit; a burst of them is sent together. The first is not kept waiting.
+                await asyncio.sleep(GATHER_SECONDS)
 
     async def _begin_epoch(self, epoch: str) -> None:
         """Note the broker's epoch; when it is a new one, everything in the journal is to be sent again."""

@@ -85,10 +85,10 @@ async def test_an_event_told_again_mails_nobody_again(notifier: Notifier) -> Non
 async def test_without_the_business_key_the_double_would_be_seen(
     notifier: Notifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def always(*_arguments: object) -> bool:
-        return True
+    async def always(_session: object, keys: list[str]) -> set[str]:
+        return set(keys)
 
-    monkeypatch.setattr(occasions, "claim", always)
+    monkeypatch.setattr(occasions, "claim_all", always)
     pair = await _two_people_and_a_suggestion(notifier)
     await notifier.works()
     await notifier.proposes(pair)

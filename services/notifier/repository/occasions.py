@@ -31,10 +31,10 @@ class Recipient:
         return audience.delivery_key(self.occasion_key, self.person_id)
 
 
-async def record(session: AsyncSession, occasion: audience.Occasion, now: datetime) -> None:
-    """Store an occasion durably. An event told again only has the recipients looked through again.
+async def record(session: AsyncSession, occasion: audience.Occasion, now: datetime) -> bool:
+    """Store an occasion durably; returns whether it is new.
 
-    A suggestion that is proposed again comes from another round.
+    One told again only has its recipients looked through again; a suggestion then comes from another round.
     """
     row = {
         "key": occasion.key, "template": occasion.template, "verb": occasion.verb, "subject_id": occasion.subject_id,
@@ -45,7 +45,10 @@ async def record(session: AsyncSession, occasion: audience.Occasion, now: dateti
     again: dict[str, object] = {"resolved": False}
     if occasion.template == audience.SUGGESTION:
         again["facts"] = statement.excluded.facts
-    await session.execute(statement.on_conflict_do_update(index_elements=["key"], set_=again))
+    # PostgreSQL's own sign of a row that was inserted, and not updated.
+    inserted = sa.literal_column("(xmax = 0)", sa.Boolean)
+    merging = statement.on_conflict_do_update(index_elements=["key"], set_=again).returning(inserted)
+    is_new = bool(await session.scalar(merging))
     rows: list[dict[str, object]] = [
         {"occasion_key": occasion.key, "organisation_id": each.organisation_id, "role": role, "person_id": None}
         for each in occasion.audiences
@@ -56,6 +59,7 @@ async def record(session: AsyncSession, occasion: audience.Occasion, now: dateti
         for person_id, organisation_id in occasion.people
     ]
     await session.execute(insert(OccasionAudience).values(rows).on_conflict_do_nothing())
+    return is_new
 
 
 async def unresolved(session: AsyncSession, limit: int) -> list[str]:
