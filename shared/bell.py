@@ -39,4 +39,6 @@ class Bell:
 async def heard(event: asyncio.Event, seconds: float) -> None:
     """Wait until the event is set, or so long."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
+        # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the ring.
+        async with asyncio.timeout(seconds):
+            await event.wait()

@@ -30,7 +30,8 @@ class _Scoring:
     parties: tuple[Party, Party]
     met: tuple[Meeting, ...]
     scored: Scored
-    reason: str
+    reason: str | None
+    """None below the quality floor: nobody will read it."""
 
     def holds(self, parties: tuple[Party, Party], met: tuple[Meeting, ...]) -> bool:
         """Whether it was made of these very objects."""
@@ -75,7 +76,9 @@ class Considering:
                 known[pair] = before
             elif may_meet(*both):
                 scored = score_pair(*both, met)
-                known[pair] = _Scoring(both, tuple(met), scored, reason_for(scored, parties, statements))
+                good = scored.score >= self._least_score
+                reason = reason_for(scored, parties, statements) if good else None
+                known[pair] = _Scoring(both, tuple(met), scored, reason)
         self._known = known
         best = best_first((each.scored for each in known.values()), self._least_score)
-        return Candidates(best, {each.pair: known[each.pair].reason for each in best}, statements)
+        return Candidates(best, {each.pair: known[each.pair].reason or "" for each in best}, statements)

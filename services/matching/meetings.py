@@ -15,10 +15,8 @@ from shared.contracts.profiles import StatementRole
 
 PER_STATEMENT = 40
 """So many of the closest statements are kept for each need and each offer: eight times the longest list."""
-SLACK = 8
-"""So many more are looked at, because the fast comparison of matrices differs from the exact one in the last digits."""
 MARGIN = 1e-3
-"""By so much the fast comparison may be below what the exact one finds close enough."""
+"""By so much the fast comparison of matrices may differ from the exact one, which decides."""
 BLOCK = 256
 """Rows compared at once; bounds memory to BLOCK × statements."""
 
@@ -98,12 +96,11 @@ class Meetings:
         return floors - MARGIN
 
     def _among_best(self, similarities: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-        """Which columns are among the best of their row."""
-        keep = self._most + SLACK
-        if similarities.shape[1] <= keep:
+        """Which columns may be among the best of their row, all near ties with the last of them included."""
+        if similarities.shape[1] <= self._most:
             return np.ones(similarities.shape, bool)
-        last = -np.partition(-similarities, keep - 1, axis=1)[:, keep - 1 : keep]
-        best: npt.NDArray[np.bool_] = similarities >= last
+        last = -np.partition(-similarities, self._most - 1, axis=1)[:, self._most - 1 : self._most]
+        best: npt.NDArray[np.bool_] = similarities >= last - 2 * MARGIN
         return best
 
     def _list(self, one: UUID, other: UUID, similarity: float) -> None:

@@ -71,7 +71,7 @@ async def run_round(database: Database, engine: Engine) -> Outcome:
     candidates, plan = await asyncio.to_thread(_think, engine, index, parties, standing, final)
     async with database.transaction() as session:
         await _redact_left_behind(session, standing, known)
-        told = await _apply(session, engine, plan, candidates, known)
+        told = await _apply(session, engine, plan, candidates, known, final)
         await rows.mark_settled(session, unsettled)
     async with database.transaction() as session:
         await rows.mark_matched(session, seen)
@@ -107,6 +107,7 @@ async def _apply(
     plan: Plan,
     candidates: Candidates,
     known: Mapping[UUID, Known],
+    final: bool,
 ) -> int:
     """Write the plan under row locks; what somebody answered in between is left as it is. Returns the events told."""
     unchanged = await _still_unchanged(session, [each.pair for each in (*plan.propose, *plan.change)], known)
@@ -143,11 +144,11 @@ async def _apply(
     inserted = await rows.insert_new(session, additions)
     new = [Suggestion(**each) for each in additions if each["id"] in inserted]
     events = [*told, *((SUGGESTION_PROPOSED, row) for row in new)]
-    await publish_all(session, _snapshots(events))
+    await publish_all(session, _snapshots(events, final))
     return len(events)
 
 
-def _snapshots(events: Told) -> Iterable[tuple[EventType[SuggestionSnapshot], SuggestionSnapshot]]:
+def _snapshots(events: Told, final: bool) -> Iterable[tuple[EventType[SuggestionSnapshot], SuggestionSnapshot]]:
     """Yield what is told of each suggestion; a proposal also says how many each side gets in this round."""
     round_id = new_id()
     proposed = Counter(
@@ -156,7 +157,8 @@ def _snapshots(events: Told) -> Iterable[tuple[EventType[SuggestionSnapshot], Su
     for kind, row in events:
         told = None
         if kind is SUGGESTION_PROPOSED:
-            told = Round(round_id=round_id, to_first=proposed[row.first_id], to_second=proposed[row.second_id])
+            counts = {"to_first": proposed[row.first_id], "to_second": proposed[row.second_id]}
+            told = Round(round_id=round_id, final=final, **counts)
         yield kind, snapshot(row, told)
 
 

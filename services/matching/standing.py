@@ -50,4 +50,8 @@ def _kept(row: Suggestion) -> Kept:
     answered = row.first_answer is not None or row.second_answer is not None
     pair = (row.first_id, row.second_id)
     standing = Standing(pair, SuggestionState(row.state), answered, row.score, met, row.reason)
-    return Kept(row.id, (row.version_epoch, row.version_n), standing)
+    return Kept(row.id, _version(row), standing)
+
+
+def _version(row: Suggestion) -> tuple[int, int]:
+    return row.version_epoch, row.version_n

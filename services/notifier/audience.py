@@ -56,10 +56,11 @@ class Occasion:
 def proposed(snapshot: SuggestionSnapshot) -> Occasion:
     """A suggestion is told to both sides. Its key has no version: mailed once to a person, however often it changes.
 
-    Its facts are the round it comes from, and how many suggestions that round has for each side.
+    Its facts are the round it comes from, and how many suggestions that round has for each side; none while more
+    rounds are about to follow.
     """
     facts: dict[str, Any] = {}
-    if told := snapshot.round:
+    if (told := snapshot.round) and told.final:
         sizes = {str(snapshot.first_id): told.to_first, str(snapshot.second_id): told.to_second}
         facts = {"round": str(told.round_id), "sizes": sizes}
     return _suggestion(snapshot, SUGGESTION, "proposed", snapshot.proposed_at, facts)

@@ -15,6 +15,7 @@ from services.notifier import audience, bundling, deliveries
 from services.notifier.consent import SUGGESTIONS, Choice, Consent, Rule, Verdict, verdict
 from services.notifier.models import Notice, Organisation, Person, Preference, Suggestion
 from services.notifier.repository import deliveries as delivery_rows
+from services.notifier.repository import notices as notice_rows
 from services.notifier.repository import occasions, people, projections
 from services.notifier.settings import Settings
 from services.notifier.state import make_settling
@@ -32,6 +33,7 @@ HELD_FOR = timedelta(days=30)
 DIGEST_GAP = timedelta(days=1)
 """What did not fit into a mail waits at least this long for the next one."""
 LONGEST_PAUSE = timedelta(minutes=1)
+NOTICE_PAUSE = timedelta(seconds=1)
 GIVE_UP_AFTER = timedelta(days=30)
 """What can't be told for want of a name or a card (an erased organisation) is dropped after this."""
 
@@ -57,8 +59,8 @@ class Composed:
 async def compose(database: Database, settings: Settings) -> Composed:
     """Make deliveries of all notices that are due."""
     async with database.session() as session:
-        others = await occasions.waiting_others(session, now(), BATCH)
-        waiting = await occasions.waiting_suggestions(session, now(), BATCH * 5)
+        others = await notice_rows.waiting_others(session, now(), BATCH)
+        waiting = await notice_rows.waiting_suggestions(session, now(), BATCH * 5)
     for notice_id in others:
         async with database.transaction() as session:
             await _compose_one(session, notice_id)
@@ -71,16 +73,16 @@ async def compose(database: Database, settings: Settings) -> Composed:
 
 
 async def _compose_one(session: AsyncSession, notice_id: UUID) -> None:
-    notice = await occasions.lock_notice(session, notice_id)
+    notice = await notice_rows.lock_notice(session, notice_id)
     if notice is None:
         return
     occasion = await occasions.occasion(session, notice.occasion_key)
     person = await people.get(session, notice.person_id)
     if occasion is None or (person and person.erased) or now() - notice.created_at > GIVE_UP_AFTER:
-        await occasions.make_moot(session, [notice_id])
+        await notice_rows.make_moot(session, [notice_id])
     elif person is None or person.email is None or not await deliveries.facts_are_there(session, occasion, notice):
         # Another topic is behind: card or names have not arrived yet. Look again, less and less often.
-        await occasions.put_off(session, [notice_id], now() + _pause(notice))
+        await notice_rows.put_off(session, [notice_id], now() + _pause(notice))
     else:
         await deliveries.queue(session, notice.person_id, notice.organisation_id, notice.key, notice.template, [notice])
 
@@ -88,15 +90,15 @@ async def _compose_one(session: AsyncSession, notice_id: UUID) -> None:
 async def _compose_suggestions(session: AsyncSession, person_id: UUID, settings: Settings) -> None:
     # The person's row is locked first: two composers, or one and an unsubscribe, take turns.
     person = await people.get(session, person_id, lock=True)
-    notices = await occasions.lock_suggestions(session, person_id)
+    notices = await notice_rows.lock_suggestions(session, person_id)
     if person is None or person.email is None:
         pause = LONGEST_PAUSE if person is None or not person.erased else HELD_FOR
-        await occasions.put_off(session, [each.notice_id for each in notices], now() + pause)
+        await notice_rows.put_off(session, [each.notice_id for each in notices], now() + pause)
         return
     digest = await _digest(session, person, notices, settings)
-    await occasions.make_moot(session, [each.notice_id for each in digest.moot])
+    await notice_rows.make_moot(session, [each.notice_id for each in digest.moot])
     for moment, put_off in groupby(sorted(digest.later, key=_moment), key=_moment):
-        await occasions.put_off(session, [notice.notice_id for notice, _ in put_off], moment)
+        await notice_rows.put_off(session, [notice.notice_id for notice, _ in put_off], moment)
     if digest.notice_first:
         await _queue_notice(session, person, digest.notice_first)
     if digest.chosen:
@@ -153,7 +155,8 @@ def _wait_or_drop(digest: Digest, notice: Notice) -> None:
 
 def _look_again(decided: Verdict, person: Person, settings: Settings) -> datetime:
     if decided is Verdict.NOTICE_FIRST or (decided is Verdict.WAIT and person.noticed_at):
-        return (person.noticed_at or now()) + timedelta(days=settings.notice_days)
+        # Not at once, be the period 0: the notice has to be sent first.
+        return max((person.noticed_at or now()) + timedelta(days=settings.notice_days), now() + NOTICE_PAUSE)
     return now() + HELD_FOR
 
 

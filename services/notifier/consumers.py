@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifier import audience
+from services.notifier.repository import notices as notice_rows
 from services.notifier.repository import occasions, people, projections
 from services.notifier.state import cards_to_fetch, work_to_do
 from shared.clock import now
@@ -90,7 +91,7 @@ async def follow_suggestion(session: AsyncSession, event: Event[SuggestionSnapsh
     if event.type is SUGGESTION_PROPOSED:
         is_new = await _record(session, audience.proposed(event.body))
         if not is_new and not is_announced_again():
-            await occasions.revive(session, event.body.suggestion_id, now())
+            await notice_rows.revive(session, event.body.suggestion_id, now())
     elif event.type is SUGGESTION_CONNECTED:
         await _record(session, audience.connected(event.body))
 

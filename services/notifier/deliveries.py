@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.notifier import audience
 from services.notifier.jobs import SEND, SEND_NOW, jobs
 from services.notifier.models import Delivery, Notice, Occasion
-from services.notifier.repository import deliveries, occasions, people, projections
+from services.notifier.repository import deliveries, people, projections
+from services.notifier.repository import notices as notice_rows
 from shared.clock import now
 from shared.contracts import Version
 from shared.contracts.mobility import VisitSnapshot, VoucherSnapshot
@@ -49,7 +50,7 @@ async def queue(
         version_n=first.n,
     )
     await deliveries.add(session, delivery)
-    await occasions.put_into(session, [each.notice_id for each in notices], delivery.delivery_id)
+    await notice_rows.put_into(session, [each.notice_id for each in notices], delivery.delivery_id)
     await tell(session, delivery)
     await enqueue(session, delivery)
     return delivery

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.notifier.repository import notices as notice_rows
 from services.notifier.repository import occasions
 from services.notifier.repository.occasions import Recipient
 from shared.clock import now
@@ -43,4 +44,4 @@ async def add_once(session: AsyncSession, recipients: list[Recipient], at: datet
     unclaimed = await claim_all(session, [each.key for each in recipients])
     # Somebody whom an occasion reaches on behalf of two organisations is told once.
     first = {each.key: each for each in reversed(recipients) if each.key in unclaimed}
-    await occasions.add_notices(session, reversed(first.values()), at)
+    await notice_rows.add(session, reversed(first.values()), at)

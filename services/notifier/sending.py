@@ -29,7 +29,8 @@ from services.notifier.outcomes import Outcome
 from services.notifier.people import Profiles, card_of
 from services.notifier.rendering import render
 from services.notifier.repository import deliveries as rows
-from services.notifier.repository import occasions, people
+from services.notifier.repository import notices as notice_rows
+from services.notifier.repository import people
 from services.notifier.settings import Settings
 from services.notifier.smtp import BrokenOffError, MailServer, RefusedError, UnreachableError
 from services.notifier.state import Links
@@ -197,7 +198,7 @@ class Post:
             if told is not None:
                 delivery.state = SENDING
                 if not delivery.ambiguous:
-                    await occasions.release_untold(session, delivery_id, told, now())
+                    await notice_rows.release_untold(session, delivery_id, told, now())
             attempt = Attempt(
                 delivery_id=delivery_id, number=delivery.attempts, started_at=now(), outcome=Outcome.SENDING
             )
@@ -256,7 +257,7 @@ class Post:
             delivery = await _locked(session, delivery_id)
             if _is_at(delivery, attempts):
                 if release and delivery.state != SENDING and not delivery.ambiguous:
-                    await occasions.release_untold(session, delivery_id, (), now())
+                    await notice_rows.release_untold(session, delivery_id, (), now())
                 await rows.close_open_attempts(session, delivery_id, now())
                 await deliveries.change(session, delivery, state, reason)
 

@@ -1,5 +1,6 @@
 """Slow work: fetching cards, bringing occasions and people together, composing, sending."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from shared.service import Periodic
 LEASE_SECONDS = 10.0
 """A killed sender's mail is taken up after this. A slow one keeps its mail: it holds the delivery, and a worker that
 takes the job over meanwhile finds later that its turn is over."""
+BREATHING_SECONDS = 0.02
 SETTLING_SECONDS = 0.05
 IDLE_SECONDS = 0.5
 """How soon to look again: often while suggestions have to settle, seldom else. A ring is heard at once."""
@@ -79,7 +81,10 @@ async def compose(context: Context) -> None:
     while await occasions.resolve(context.database, late):
         pass
     composed = await composing.compose(context.database, settings)
-    if not composed.looked_at:
+    if composed.looked_at:
+        # Even should something be due again and again, this loop leaves room for others.
+        await asyncio.sleep(BREATHING_SECONDS)
+    else:
         await heard(context.state.rung, SETTLING_SECONDS if composed.settling else IDLE_SECONDS)
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.envelope import EventType, Snapshot
 from shared.contracts.topics import ROADMAPS, SUGGESTIONS
@@ -45,14 +45,16 @@ class Evidence(BaseModel):
 class Round(BaseModel):
     """The matching round that proposes a suggestion, and how many it proposes to each side of it.
 
-    So a reader knows when it has heard of everything that a round has for one organisation.
+    So a reader knows when it has heard of everything that a round has for one organisation. ``final`` is false while an
+    import is still being read: the next round will have more.
     """
 
     model_config = ConfigDict(frozen=True)
 
     round_id: UUID
-    to_first: int
-    to_second: int
+    final: bool
+    to_first: int = Field(ge=1, le=1000)
+    to_second: int = Field(ge=1, le=1000)
 
 
 class SuggestionSnapshot(Snapshot):

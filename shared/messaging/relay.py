@@ -118,10 +118,14 @@ class Relay:
             self._journaled.clear()
 
     async def _relay_all(self) -> None:
-        while self._epoch() and (sent := await self.relay_once()):
+        """Send until nothing is left, or until it is time to look whether we lead still and the broker is the same."""
+        while self._epoch() == self._begun and (sent := await self.relay_once()):
             if sent < self._settings.relay_batch:
                 # A notice comes with each commit; a burst of them is sent together. The first is not kept waiting.
                 await asyncio.sleep(GATHER_SECONDS)
+            if time.monotonic() - self._checked >= POLL_SECONDS:
+                self._journaled.set()
+                return
 
     async def _begin_epoch(self, epoch: str) -> None:
         """Note the broker's epoch; when it is a new one, everything in the journal is to be sent again."""

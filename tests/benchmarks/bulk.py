@@ -1,6 +1,7 @@
 """Bulk import → all suggestions computed, beside encoding the same texts alone with the product's own encoder."""
 
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +34,7 @@ def measure(field: Field, models: Path, progress: Callable[[str], None]) -> list
         return not (field.sql_true("matching", UNREAD) or field.sql_true("matching", OWED))
 
     first_mail = _first_mail_seconds(field, newest)
-    wait_until(lambda: matched() and _all_arrived(field, len(records)), 300, "all is matched", every=0.1)
+    wait_until(lambda: matched() and _all_arrived(field, len(records)), 300, "all is matched", every=0.5)
     everything = time.perf_counter() - started
     field.wait_quiet()
     progress("bulk: the same texts are encoded alone")
@@ -42,7 +43,7 @@ def measure(field: Field, models: Path, progress: Callable[[str], None]) -> list
         Figure("import", len(records) / imported, "organisations/s", note=f"{len(records)} in requests of 12"),
         at_most("first mail after the import ended", first_mail, "s", 15, "0: it came before the import ended"),
         Figure("import → all suggestions", everything, "s", note=f"{texts} statements"),
-        Figure("encoding alone", alone, "s", note="product's encoder, same batches and threads, idle machine"),
+        Figure("encoding alone", alone, "s", note="product's encoder, same batches, all cores, idle machine"),
         at_most("bulk beside encoding alone", everything / alone, "×", 1.5),
     ]
 
@@ -64,7 +65,7 @@ def encode_alone(records: list[str], models: Path) -> tuple[float, int]:
     import torch
 
     settings = Settings()
-    torch.set_num_threads(settings.encoder_threads)
+    torch.set_num_threads(os.cpu_count() or 1)
     encoder = load_encoder(models)
     stated = [
         read_text(each["text"], each["language"])

@@ -45,15 +45,15 @@ async def test_a_rounds_suggestions_come_as_one_mail_best_first(notifier: Notifi
     assert mail["Subject"] == "New partners for Alpha GmbH: Partner 4 and others"
 
 
-def _of_one_round(pairs: list[SuggestionSnapshot], number: int) -> list[SuggestionSnapshot]:
+def _of_one_round(pairs: list[SuggestionSnapshot], number: int, final: bool = True) -> list[SuggestionSnapshot]:
     """Pairs as a round tells them that has ``number`` for us and one for each partner."""
     round_id = new_id()
     return [
         each.model_copy(
             update={
-                "round": Round(round_id=round_id, to_first=number, to_second=1)
+                "round": Round(round_id=round_id, final=final, to_first=number, to_second=1)
                 if each.first_id == OURS.organisation_id
-                else Round(round_id=round_id, to_first=1, to_second=number)
+                else Round(round_id=round_id, final=final, to_first=1, to_second=number)
             }
         )
         for each in pairs
@@ -86,6 +86,24 @@ async def test_a_round_that_has_come_in_whole_is_mailed_without_waiting(patient:
 async def test_a_whole_round_waits_for_the_rest_of_another(patient: Notifier) -> None:
     await _anna(patient)
     await patient.proposes(*_of_one_round(_pairs(0, 1), 1), *_of_one_round(_pairs(1, 2), 2))
+    await patient.works()
+    assert patient.server.mails == []
+
+
+async def test_a_whole_round_waits_for_the_next_while_an_import_is_read(patient: Notifier) -> None:
+    await _anna(patient)
+    await patient.proposes(*_of_one_round(_pairs(0, 3), 3, final=False))
+    await patient.works()
+    assert patient.server.mails == []
+
+
+async def test_somebody_who_acts_for_two_firms_is_not_mailed_before_the_other_ones_are_heard_of(
+    patient: Notifier,
+) -> None:
+    other = organisation("Beta GmbH")
+    await patient.knows(OURS, other, *PARTNERS)
+    await patient.person("Anna", (OURS.organisation_id, "sme_contact"), (other.organisation_id, "sme_contact"))
+    await patient.proposes(*_of_one_round(_pairs(0, 2), 2))
     await patient.works()
     assert patient.server.mails == []
 

@@ -1,0 +1,116 @@
+"""What is kept in memory between rounds is what reading and working out everything anew would give."""
+
+from dataclasses import replace
+from uuid import UUID
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.matching import considering
+from services.matching.considering import Candidates, Considering
+from services.matching.encoder.encoder import calibrations
+from services.matching.parties import Party
+from services.matching.search import Indexed, StatementIndex
+from services.matching.standing import Book
+from services.matching.suggestions import answer_suggestion
+from shared.contracts.matching import Answer
+from shared.contracts.profiles import OrganisationKind
+from tests.matching.conftest import Matching, identifier, organisation
+from tests.matching.test_meetings import some
+
+LEAST = (0.5, 0.55)
+NEED = "recycling of lithium batteries from electric cars"
+
+
+def candidates(made: Considering, stored: dict[int, Indexed], parties: dict[int, Party]) -> Candidates:
+    """Return the candidates of these statements and their organisations (which have the same numbers)."""
+    index = StatementIndex(stored.values(), calibrations())
+    return made.candidates(index, {UUID(int=number): party for number, party in parties.items() if number in stored})
+
+
+def a_history(seed: int) -> bool:
+    """Let statements and organisations change; tell whether what is kept is right after each step."""
+    chance = np.random.default_rng(seed)
+    kept = Considering(*LEAST)
+    stored = {number: some(chance, number) for number in range(1, 16)}
+    parties = {
+        number: Party(UUID(int=number), OrganisationKind.SME, f"Firm {number}", entry.country)
+        for number, entry in stored.items()
+    }
+    for step in range(5):
+        if candidates(kept, stored, parties) != candidates(Considering(*LEAST), stored, parties):
+            return False
+        for number in chance.integers(1, 16, size=3).tolist():
+            if chance.integers(2):
+                parties[number] = replace(parties[number], name=f"Firm {number} of step {step}", sectors=("28.99",))
+            else:
+                stored[number] = replace(some(chance, number), country=parties[number].country)
+    return True
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 1_000_000))
+def test_kept_scores_and_reasons_are_those_worked_out_anew(seed: int) -> None:
+    assert a_history(seed)
+
+
+@pytest.mark.parametrize("part", ["parties", "met"])
+def test_a_score_kept_without_comparing_what_it_was_made_of_would_be_stale(
+    monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """Negative control."""
+    holds = considering._Scoring.holds
+
+    def careless(self: considering._Scoring, parties: tuple[Party, Party], met: tuple[object, ...]) -> bool:
+        return holds(self, self.parties, met) if part == "parties" else holds(self, parties, self.met)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(considering._Scoring, "holds", careless)
+    assert not all(map(a_history, range(20)))
+
+
+async def what_stands(matching: Matching, book: Book) -> tuple[set[object], list[object]]:
+    """Return what a book says after reading what has changed."""
+    async with matching.context.database.session() as session:
+        await book.refresh(session)
+    return {(each.pair, each.state, each.answered, each.reason) for each in book.standing}, sorted(book.unsettled)
+
+
+async def through_its_life(matching: Matching) -> bool:
+    """Take a suggestion through its life; tell whether a kept book says what a new one does at each step."""
+    kept = Book()
+    same = []
+    await matching.hear(organisation("Akku", "DE", needs=[NEED]), organisation("Pile", "FR", offers=[NEED]))
+    await matching.settle()
+    same.append(await what_stands(matching, kept) == await what_stands(matching, Book()))
+    (suggestion,) = (await matching.suggestions()).values()
+    async with matching.context.database.transaction() as session:
+        await answer_suggestion(session, suggestion.id, identifier("Akku"), Answer.INTERESTED)
+    same.append(await what_stands(matching, kept) == await what_stands(matching, Book()))
+    await matching.settle()
+    same.append(await what_stands(matching, kept) == await what_stands(matching, Book()))
+    await matching.erase("Pile")
+    await matching.settle()
+    same.append(await what_stands(matching, kept) == await what_stands(matching, Book()))
+    return all(same)
+
+
+async def test_a_kept_book_says_what_a_new_one_does(matching: Matching) -> None:
+    assert await through_its_life(matching)
+
+
+async def test_a_book_that_did_not_compare_versions_would_be_stale(
+    matching: Matching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Negative control: every version counts as the first one."""
+    from services.matching.repository import suggestions as rows
+
+    versions = rows.versions
+
+    async def alike(session: object) -> list[rows.Versioned]:
+        return [replace(each, version=(1, 1)) for each in await versions(session)]  # type: ignore[arg-type]
+
+    monkeypatch.setattr(rows, "versions", alike)
+    monkeypatch.setattr("services.matching.standing._version", lambda row: (1, 1))
+    assert not await through_its_life(matching)
