@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -94,13 +95,24 @@ async def upsert_if_newer(
     ``key`` holds the primary key, ``values`` the other columns; the table has ``version_epoch`` and ``version_n``.
     Returns ``False`` when the event was stale (redelivered, reordered or replayed), which is no error.
     """
-    columns = {**values, "version_epoch": version.epoch, "version_n": version.n}
+    row = {**key, **values, "version_epoch": version.epoch, "version_n": version.n}
+    expressions = {name: each for name, each in row.items() if isinstance(each, sa.ClauseElement)}
+    statement = _upserting(table, tuple(key), tuple(row))
+    if expressions:
+        statement = statement.values(expressions)
+    plain = {name: each for name, each in row.items() if name not in expressions}
+    return bool(await session.scalar(statement, plain))
+
+
+@cache
+def _upserting(table: type[SQLModel], key: tuple[str, ...], columns: tuple[str, ...]) -> Any:
+    """Return the statement, made once: to put it together takes longer than to run it."""
     target = sa.inspect(table).local_table
-    inserting = insert(target).values(**key, **columns)
-    statement = inserting.on_conflict_do_update(
-        index_elements=list(key),
-        set_={name: inserting.excluded[name] for name in columns},
-        where=sa.tuple_(target.c.version_epoch, target.c.version_n)
-        < sa.tuple_(inserting.excluded.version_epoch, inserting.excluded.version_n),
-    ).returning(sa.literal(True))
-    return bool(await session.scalar(statement))
+    inserting = insert(target)
+    newer = sa.tuple_(target.c.version_epoch, target.c.version_n) < sa.tuple_(
+        inserting.excluded.version_epoch, inserting.excluded.version_n
+    )
+    changed = {name: inserting.excluded[name] for name in columns if name not in key}
+    return inserting.on_conflict_do_update(index_elements=list(key), set_=changed, where=newer).returning(
+        sa.literal(True)
+    )

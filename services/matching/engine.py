@@ -77,12 +77,11 @@ class Engine:
             return self._encoder
 
     def _load(self) -> Encoder:
-        import torch
-
         started = time.monotonic()
-        torch.set_num_threads(self.settings.encoder_threads)
         chosen = self.settings
-        encoder = load_encoder(chosen.models_directory, chosen.english_model, chosen.multilingual_model)
+        encoder = load_encoder(
+            chosen.models_directory, chosen.english_model, chosen.multilingual_model, chosen.encoder_threads
+        )
         log.info("models loaded", seconds=round(time.monotonic() - started, 1), models=self.version)
         return encoder
 

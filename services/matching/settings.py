@@ -20,12 +20,8 @@ class Settings(ServiceSettings):
     english_model: Path | None = None
     multilingual_model: Path | None = None
     """Folders of other sentence-transformers models with 384 dimensions, in place of the standard ones."""
-    encoder_threads: int = Field(default_factory=lambda: min(8, max(1, len(os.sched_getaffinity(0)) - 1)), ge=1, le=64)
-    """Cores that torch may use: up to 8, all but the one left to the consumer, the database and the other services.
-
-    On the two hardware threads of one core, torch on both hardly reads faster (7.9 instead of 8.3 s for 256 texts) and
-    stands in all others' way.
-    """
+    encoder_threads: int = Field(default_factory=lambda: min(8, len(os.sched_getaffinity(0))), ge=1, le=64)
+    """Cores that torch may use for many texts at once: all of them, up to 8."""
 
     suggestions_per_organisation: int = Field(default=5, ge=1, le=50)
     """Longest list anyone gets; since a suggestion is shown to both sides, also how often one organisation is shown."""

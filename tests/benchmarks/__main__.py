@@ -38,12 +38,14 @@ def measure_relay(folder: Path, console: Console) -> list[Figure]:
 
 def measure_stack(folder: Path, console: Console) -> list[Figure]:
     """Bulk import, latency of a change and memory on one running stack."""
+    console.log("bulk: the texts are encoded alone")
+    alone = bulk.encode_alone(MODELS)
     stack = Stack(Installation(folder, ports={}), os.environ.get("KAFKA_HOME"), report=console.log)
     stack.start()
     field = Field(stack)
     field.supervisor.start()
     try:
-        figures = bulk.measure(field, MODELS, console.log)
+        figures = bulk.measure(field, alone, console.log)
         figures += asyncio.run(change.measure(field, MODELS, console.log))
         return figures + memory.measure(stack)
     finally:

@@ -21,8 +21,11 @@ def lines() -> list[str]:
     return [line for name in names for line in (SEED / name).read_text(encoding="utf-8").splitlines()]
 
 
-def measure(field: Field, models: Path, progress: Callable[[str], None]) -> list[Figure]:
-    """Import all seed organisations into an empty stack, wait until matched, then encode the same texts alone."""
+def measure(field: Field, alone: float, progress: Callable[[str], None]) -> list[Figure]:
+    """Import all seed organisations into an empty stack and wait until all are matched.
+
+    ``alone``: seconds that encoding the same texts took before the stack was started.
+    """
     records = lines()
     progress(f"bulk: {len(records)} organisations are imported and matched")
     started = time.perf_counter()
@@ -37,13 +40,11 @@ def measure(field: Field, models: Path, progress: Callable[[str], None]) -> list
     wait_until(lambda: matched() and _all_arrived(field, len(records)), 300, "all is matched", every=0.5)
     everything = time.perf_counter() - started
     field.wait_quiet()
-    progress("bulk: the same texts are encoded alone")
-    alone, texts = encode_alone(records, models)
     return [
         Figure("import", len(records) / imported, "organisations/s", note=f"{len(records)} in requests of 12"),
         at_most("first mail after the import ended", first_mail, "s", 15, "0: it came before the import ended"),
-        Figure("import → all suggestions", everything, "s", note=f"{texts} statements"),
-        Figure("encoding alone", alone, "s", note="product's encoder, same batches, all cores, idle machine"),
+        Figure("import → all suggestions", everything, "s", note=f"{len(_stated(records))} statements"),
+        Figure("encoding alone", alone, "s", note="product's encoder, same batches, all cores, no stack running"),
         at_most("bulk beside encoding alone", everything / alone, "×", 1.5),
     ]
 
@@ -60,18 +61,18 @@ def _all_arrived(field: Field, count: int) -> bool:
     return field.sql_true("matching", f"SELECT count(*) >= {count} FROM organisation")
 
 
-def encode_alone(records: list[str], models: Path) -> tuple[float, int]:
-    """Return seconds and number of statements; the models are loaded and warm before the clock starts."""
-    import torch
-
-    settings = Settings()
-    torch.set_num_threads(os.cpu_count() or 1)
-    encoder = load_encoder(models)
-    stated = [
+def _stated(records: list[str]) -> list[ReadText]:
+    return [
         read_text(each["text"], each["language"])
         for record in map(json.loads, records)
         for each in (*record["offers"], *record["needs"])
     ]
+
+
+def encode_alone(models: Path) -> float:
+    """Return seconds; the models are loaded and warm before the clock starts."""
+    settings, stated = Settings(), _stated(lines())
+    encoder = load_encoder(models, threads=os.cpu_count())
     for space in {space for each in stated for space in each.spaces}:
         encoder.encode(space, [ReadText("en", "warm up")])
     started = time.perf_counter()
@@ -80,4 +81,4 @@ def encode_alone(records: list[str], models: Path) -> tuple[float, int]:
         batch = stated[start : start + size]
         for space in {space for each in batch for space in each.spaces}:
             encoder.encode(space, [each for each in batch if space in each.spaces])
-    return time.perf_counter() - started, len(stated)
+    return time.perf_counter() - started

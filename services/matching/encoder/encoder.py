@@ -95,15 +95,21 @@ def calibrations(multilingual_model: str = MULTILINGUAL) -> dict[Space, Calibrat
 
 
 def load_encoder(
-    models_directory: Path, english_model: Path | None = None, multilingual_model: Path | None = None
+    models_directory: Path,
+    english_model: Path | None = None,
+    multilingual_model: Path | None = None,
+    threads: int | None = None,
 ) -> Encoder:
     """Load both models (2 s); raises ``ModelUnavailableError`` with a sentence that says what to do.
 
     ``english_model`` and ``multilingual_model`` name folders of other sentence-transformers models with 384 dimensions.
+    ``threads``: cores to read many texts with.
     """
-    english = SentenceModel(english_model or english_folder(), _name(ENGLISH, english_model), MAX_TOKENS)
+    english = SentenceModel(
+        english_model or english_folder(), _name(ENGLISH, english_model), MAX_TOKENS, threads=threads
+    )
     folder = multilingual_model or multilingual_folder(models_directory)
-    multilingual = SentenceModel(folder, _name(MULTILINGUAL, multilingual_model), MAX_TOKENS)
+    multilingual = SentenceModel(folder, _name(MULTILINGUAL, multilingual_model), MAX_TOKENS, threads=threads)
     return Encoder(english, multilingual)
 
 
