@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -31,6 +32,8 @@ log = structlog.get_logger()
 
 Hook = Callable[[Context], Awaitable[None]]
 
+LEADER_SECONDS = 1.0
+"""How long periodic work trusts that it still leads. Leadership only spares work: its effects are safe without."""
 REST_SECONDS = 0.2
 """Periodic work rests so long after a fault, and while another replica leads."""
 
@@ -156,6 +159,7 @@ class Service:
         @asynccontextmanager
         async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
             async with self.running(context, messaging, role):
+                freeze_objects()
                 log.info("serving", role=role, port=settings.http_port, pid=os.getpid())
                 yield
                 app.state.stopping = True
@@ -177,6 +181,15 @@ def server_config(app: FastAPI, settings: ServiceSettings) -> uvicorn.Config:
         proxy_headers=True,
         forwarded_allow_ips=settings.trusted_proxies,
     )
+
+
+def freeze_objects() -> None:
+    """Exempt all that is loaded now from garbage collection: it stays anyway, and looking through it stops everything.
+
+    A full collection took 110 ms in the notifier (172,000 objects), frozen 0.003 ms.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 async def _mark_restored(settings: ServiceSettings) -> None:
@@ -201,7 +214,7 @@ async def _repeat(periodic: Periodic, context: Context) -> None:
             started = time.monotonic()
             least = REST_SECONDS
             try:
-                if leader is None or await leader.hold():
+                if leader is None or await leader.hold(LEADER_SECONDS):
                     await periodic.run(context)
                     least = 0.0
             except Exception as error:  # noqa: BLE001 - periodic work must go on

@@ -19,6 +19,7 @@ from services.matching.suggestions import work_to_do
 from services.matching.world import World
 from shared.context import Context
 from shared.problems import Problem
+from shared.service import freeze_objects
 
 log = structlog.get_logger()
 
@@ -82,6 +83,7 @@ class Engine:
         encoder = load_encoder(
             chosen.models_directory, chosen.english_model, chosen.multilingual_model, chosen.encoder_threads
         )
+        freeze_objects()
         log.info("models loaded", seconds=round(time.monotonic() - started, 1), models=self.version)
         return encoder
 

@@ -78,7 +78,7 @@ async def compose(context: Context) -> None:
     settings = settings_of(context)
     late = timedelta(days=settings.late_days)
     context.state.rung.clear()
-    while await occasions.resolve(context.database, late):
+    while await occasions.resolve(context.database, late) >= occasions.BATCH:
         pass
     composed = await composing.compose(context.database, settings)
     if composed.looked_at:
