@@ -123,7 +123,8 @@ def status(
 ) -> None:
     """Show services, streams, lag, parked events, dead letters and the age of the journal.
 
-    *Lag* is the writer's journal head less what the reader has processed. *Parked* events are retried by themselves;
+    *Lag*: records a reader has still to process on its furthest partition; what has not reached Kafka yet is *unsent*.
+    *Parked* events are retried by themselves;
     *dead letters* need a person. Exit status 1 when a service is not ready.
     """
     with words_for_errors(), OperatorClient(Installation(folder)) as client:
@@ -159,7 +160,8 @@ def replay(
     """Send journals to Kafka again: one TOPIC, or `--all`.
 
     Safe at any time: readers ignore versions they know, and no mail or payment happens twice, because each has a
-    permanent business key. Needed when a broker was lost without its marker, or a reader's database was restored.
+    permanent business key. Needed for a service that was away for more than 30 days, a database that was restored
+    by other means than `intercluster restore`, or topics that were lost one by one (a whole broker lost is noticed).
     """
     if (topic is None) == (not everything):
         raise fail("name one topic, or say --all")

@@ -21,11 +21,15 @@ LASTING = {
 
 
 class Keys:
-    """Keys in ``folder``: ``<owner>.jwk`` and lasting secrets (0600), ``trusted.jwks`` (public, for all services)."""
+    """Keys in ``folder``: ``<owner>.jwk`` and lasting secrets (0600), ``trusted.jwks`` (public, for all services).
+
+    ``retired/`` holds the public halves of former keys, which are trusted until their files are removed.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.trusted = folder / "trusted.jwks"
+        self.retired = folder / "retired"
 
     def private(self, owner: str) -> Path:
         """Return the file of an owner's private key."""
@@ -34,6 +38,15 @@ class Keys:
     def lasting(self, service: str) -> Path | None:
         """Return the file of a service's lasting secret, if it has one."""
         return self.folder / LASTING[service][1] if service in LASTING else None
+
+    def rotate(self, owner: str) -> Path:
+        """Retire an owner's key; :meth:`ensure` then makes another. Returns the file of the retired public key."""
+        former = OKPKey.import_key(json.loads(self.private(owner).read_text()))
+        self.retired.mkdir(exist_ok=True, mode=0o700)
+        file = self.retired / f"{former.as_dict(private=False)['kid']}.jwk"
+        file.write_text(json.dumps(former.as_dict(private=False)))
+        self.private(owner).unlink()
+        return file
 
     def ensure(self) -> None:
         """Make the keys that are missing and write the public set."""
@@ -50,6 +63,7 @@ class Keys:
             if not file.exists():
                 file.touch(mode=0o600)
                 file.write_text(secrets.token_urlsafe(48))
+        public += [json.loads(file.read_text()) for file in sorted(self.retired.glob("*.jwk"))]
         wanted = json.dumps({"keys": public}, indent=1)
         if not self.trusted.exists() or self.trusted.read_text() != wanted:
             self.trusted.write_text(wanted)

@@ -8,7 +8,7 @@ from shared.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """What only the console needs; the defaults are the security list's figures (engineering.md)."""
+    """What only the console needs; see SECURITY.md."""
 
     model_config = SettingsConfigDict(env_prefix="INTERCLUSTER_CONSOLE_", extra="ignore")
 

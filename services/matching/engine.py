@@ -41,7 +41,7 @@ class LastChange:
 
 
 class Engine:
-    """Encoder and the in-memory picture of the database. One thread encodes; the loop stays free."""
+    """Encoder and the in-memory picture of the database. One call encodes at a time, off the event loop."""
 
     def __init__(self, settings: Settings, encoder: Encoder | None = None) -> None:
         self.settings = settings

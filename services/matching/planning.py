@@ -1,6 +1,7 @@
 """What a round changes: the difference between what should be proposed and what stands. Pure.
 
-The result depends on profiles and answers alone, not on earlier rounds or the order in which anything arrived.
+The result depends on profiles and answers alone, not on the order in which anything arrived; of earlier rounds only
+scores remain that have moved by less than ``least_change``.
 """
 
 from collections.abc import Collection, Sequence

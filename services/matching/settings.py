@@ -21,7 +21,7 @@ class Settings(ServiceSettings):
     multilingual_model: Path | None = None
     """Folders of other sentence-transformers models with 384 dimensions, in place of the standard ones."""
     encoder_threads: int = Field(default_factory=lambda: min(8, len(os.sched_getaffinity(0))), ge=1, le=64)
-    """Cores that torch may use for many texts at once: all of them, up to 8."""
+    """Passes through a model at once, each on a core of its own: all cores, up to 8."""
 
     suggestions_per_organisation: int = Field(default=5, ge=1, le=50)
     """Longest list anyone gets; since a suggestion is shown to both sides, also how often one organisation is shown."""

@@ -149,6 +149,8 @@ class OccasionAudience(Base, table=True):
 class Notice(Base, table=True):
     """One occasion for one recipient: ``waiting`` until it is in a mail (``mailed``), or no longer of use (``moot``).
 
+    Not the notice of ``consent.py``, by which the law has somebody told that her address is kept.
+
     ``look_at``: when to look at it again (names missing, weekly cap reached, no consent yet).
     """
 

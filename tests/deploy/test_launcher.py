@@ -1,6 +1,7 @@
 """The launcher: what it does when ports are busy, processes die, or somebody else runs already."""
 
 import os
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -21,6 +22,7 @@ from deploy.local.supervisor import (
 )
 from deploy.topics import TopicError
 from shared.auth import InvalidTokenError, TokenIssuer, TokenVerifier
+from tests.conftest import REPOSITORY
 from tests.support.mailbox import MailboxProcess
 
 
@@ -84,6 +86,27 @@ def test_a_service_token_is_trusted_only_while_its_key_is_in_the_set(tmp_path: P
     theirs = TokenIssuer.from_file("notifier", strange.private("notifier")).service_token("profiles")
     with pytest.raises(InvalidTokenError):
         verifier.principal(theirs)
+
+
+def test_a_rotated_key_is_trusted_until_its_file_is_removed(tmp_path: Path) -> None:
+    keys = Keys(tmp_path / "keys")
+    keys.ensure()
+    verifier = TokenVerifier("profiles", keys.trusted)
+    former = TokenIssuer.from_file("notifier", keys.private("notifier")).service_token("profiles")
+    command = [sys.executable, "-m", "deploy.keys", str(keys.folder)]
+    subprocess.run([*command, "--rotate", "notifier"], check=True, cwd=REPOSITORY)
+    present = TokenIssuer.from_file("notifier", keys.private("notifier")).service_token("profiles")
+    keys.ensure()
+    assert {verifier.principal(each).service for each in (former, present)} == {"notifier"}
+
+    (retired,) = keys.retired.iterdir()
+    assert '"d"' not in retired.read_text()
+    retired.unlink()
+    subprocess.run(command, check=True, cwd=REPOSITORY)
+    renewed = TokenVerifier("profiles", keys.trusted)
+    assert renewed.principal(present).service == "notifier"
+    with pytest.raises(InvalidTokenError):
+        renewed.principal(former)
 
 
 def test_a_child_dies_with_its_parent_and_leaves_no_orphan(tmp_path: Path) -> None:
