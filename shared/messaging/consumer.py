@@ -54,12 +54,17 @@ class Processor:
         self.offsets: dict[tuple[str, int], int] = {}
         """Next offset to process by (topic, partition), as committed in the database."""
 
-    async def load_offsets(self, broker_epoch: str) -> None:
-        """Read how far this broker's partitions were processed before this process began."""
+    async def load_offsets(self, broker_epoch: str) -> dict[tuple[str, int], int]:
+        """Read and return how far this broker's partitions were processed before this process began.
+
+        Whoever places a consumer goes by what is returned: a consumer that is being replaced may change ``offsets``.
+        """
         query = sa.select(consumed_position).where(consumed_position.c.broker_epoch == broker_epoch)
         async with self.database.session() as session:
             rows = await session.execute(query)
-            self.offsets = {(row.topic, row.partition): row.offset + 1 for row in rows}
+            found = {(row.topic, row.partition): row.offset + 1 for row in rows}
+        self.offsets = dict(found)
+        return found
 
     async def process_batch(self, records: Sequence[ConsumerRecord], broker_epoch: str) -> None:
         """Process the records of one poll; raises only when the database stays away (they will be delivered again)."""

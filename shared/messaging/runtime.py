@@ -176,6 +176,7 @@ class DatabasePositions(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(self, processor: Processor, epoch: str) -> None:
         self._processor = processor
         self._task: asyncio.Task[None] | None = None
+        self._stopped = False
         self.epoch = epoch
         self.consumer: Callable[[], Any] = lambda: None
         self.joined = False
@@ -185,7 +186,9 @@ class DatabasePositions(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """Hold the partitions, and let them go from where the database says; does not keep the group waiting."""
-        self.stop()
+        self._give_up()
+        if self._stopped:
+            return
         self.joined, self.placed = True, not assigned
         if assigned:
             self.consumer().pause(*assigned)
@@ -193,20 +196,24 @@ class DatabasePositions(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Leave alone what is not ours any more."""
-        self.stop()
+        self._give_up()
 
     def stop(self) -> None:
-        """Give up placing (the consumer stops or gets other partitions)."""
+        """Place nothing any more: a consumer that stops first finishes a join that is under way."""
+        self._stopped = True
+        self._give_up()
+
+    def _give_up(self) -> None:
         if self._task is not None:
             self._task.cancel()
 
     async def _place(self, assigned: set[TopicPartition]) -> None:
         while not self.placed:
             try:
-                await self._processor.load_offsets(self.epoch)
+                offsets = await self._processor.load_offsets(self.epoch)
                 consumer = self.consumer()
                 for partition in assigned:
-                    consumer.seek(partition, self._processor.offsets.get((partition.topic, partition.partition), 0))
+                    consumer.seek(partition, offsets.get((partition.topic, partition.partition), 0))
                 consumer.resume(*assigned)
                 self.placed = True
             except Exception as error:  # noqa: BLE001 - without the positions nothing may be consumed

@@ -1,13 +1,15 @@
 """A consumer starts where its database says, and not before the database has said it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from aiokafka import TopicPartition
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from deploy.local.broker import Broker
 from shared.context import Context
@@ -15,6 +17,7 @@ from shared.ids import new_id
 from shared.messaging import runtime
 from shared.messaging.consumer import Processor
 from shared.messaging.runtime import DatabasePositions
+from shared.messaging.tables import consumed_position
 from tests.messaging import example
 from tests.messaging.conftest import eventually, scalar
 
@@ -44,11 +47,12 @@ class Blinking(Processor):
         self.failures = failures
         self.offsets = {}
 
-    async def load_offsets(self, _epoch: str) -> None:
+    async def load_offsets(self, _epoch: str) -> dict[tuple[str, int], int]:
         if self.failures:
             self.failures -= 1
             raise OperationalError("SELECT", {}, ConnectionResetError())
         self.offsets = {(ONE.topic, ONE.partition): 7}
+        return self.offsets
 
 
 async def test_partitions_are_held_until_the_database_has_told_their_positions(
@@ -76,6 +80,42 @@ async def test_positions_that_come_after_the_partitions_are_gone_move_nothing(mo
     await positions.on_partitions_revoked({ONE})
     await asyncio.wait([placing])
     assert consumer.asked == [("pause", ONE)]
+
+
+async def test_a_consumer_that_stops_places_nothing_though_its_group_still_gives_it_partitions() -> None:
+    """Stopping finishes a join that is under way; a task begun then would be ended by nobody."""
+    consumer, positions = Consumer(), DatabasePositions(Blinking(failures=0), "lost")
+    positions.consumer = lambda: consumer
+    positions.stop()
+    await positions.on_partitions_assigned({ONE})
+    assert positions._task is None
+    assert consumer.asked == []
+
+
+async def test_positions_on_the_lost_broker_that_are_read_meanwhile_move_nothing(
+    example_context: Callable[..., Awaitable[Context]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the first records of a broker that came back empty are skipped, and nobody ever gets them."""
+    context = await example_context(example.receiver, "127.0.0.1:1", "embedded")
+    processor, consumer = Processor("matching", context.database, example.handlers), Consumer()
+    async with context.database.transaction() as session:
+        place = {"topic": ONE.topic, "partition": ONE.partition}
+        await session.execute(sa.insert(consumed_position).values(**place, broker_epoch="lost", offset=6, sequence=7))
+    original = context.database.session
+
+    @asynccontextmanager
+    async def read_by_another_while_it_is_closed() -> AsyncIterator[AsyncSession]:
+        async with original() as session:
+            yield session
+        monkeypatch.setattr(context.database, "session", original)
+        await processor.load_offsets("lost")
+
+    monkeypatch.setattr(context.database, "session", read_by_another_while_it_is_closed)
+    positions = DatabasePositions(processor, "new")
+    positions.consumer = lambda: consumer
+    await positions.on_partitions_assigned({ONE})
+    await asyncio.wait_for(_until(lambda: positions.placed), 10)
+    assert consumer.asked == [("pause", ONE), ("seek", ONE, 0), ("resume", ONE)]
 
 
 async def test_a_replica_that_gets_no_partition_is_ready(
@@ -114,11 +154,11 @@ async def test_a_restored_consumer_reads_again_what_it_lost_even_if_its_database
     messaging = example.receiver.runtime(target)
     original, blinks = messaging.processor.load_offsets, [1] if blink else []
 
-    async def load(epoch: str) -> None:
+    async def load(epoch: str) -> dict[tuple[str, int], int]:
         if blinks:
             blinks.pop()
             raise OperationalError("SELECT", {}, ConnectionResetError())
-        await original(epoch)
+        return await original(epoch)
 
     monkeypatch.setattr(messaging.processor, "load_offsets", load)
     async with example.receiver.running(target, messaging, "all"):
