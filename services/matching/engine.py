@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import structlog
 
 from services.matching.considering import Considering
-from services.matching.encoder.encoder import Encoder, ReadText, Space, calibrations, load_encoder, standard_names
+from services.matching.encoder.encoder import Encoder, load_encoder
 from services.matching.encoder.errors import ModelUnavailableError
+from services.matching.encoder.fusion import Fused
+from services.matching.encoder.spaces import ReadText, ground_of
+from services.matching.search import Query
 from services.matching.settings import Settings
 from services.matching.standing import Book
 from services.matching.suggestions import work_to_do
@@ -45,12 +46,12 @@ class Engine:
 
     def __init__(self, settings: Settings, encoder: Encoder | None = None) -> None:
         self.settings = settings
-        self.models = encoder.names if encoder else standard_names(settings.english_model, settings.multilingual_model)
-        self.version = "+".join(self.models[space] for space in Space)
-        """Name of both models together: what statements are marked as read with, and what a suggestion says it was
-        made by.
+        self.fusion = encoder.fusion if encoder else settings.models.fusion
+        self.version = encoder.version if encoder else settings.models.version
+        """Name of all models together: under which vectors are stored and statements marked as read, and what a
+        suggestion says it was made by.
         """
-        self.world = World(self.models, calibrations(self.models[Space.MULTILINGUAL]))
+        self.world = World(self.version, self.fusion.calibrations)
         self.book = Book()
         self.considering = Considering(settings.least_similarity, settings.least_score)
         self.last_round_ended = -1e9
@@ -79,23 +80,20 @@ class Engine:
 
     def _load(self) -> Encoder:
         started = time.monotonic()
-        chosen = self.settings
-        encoder = load_encoder(
-            chosen.models_directory, chosen.english_model, chosen.multilingual_model, chosen.encoder_threads
-        )
+        encoder = load_encoder(self.settings.models, self.settings.encoder_threads)
         freeze_objects()
         log.info("models loaded", seconds=round(time.monotonic() - started, 1), models=self.version)
         return encoder
 
-    async def encode(self, space: Space, reads: Sequence[ReadText]) -> npt.NDArray[np.float16]:
-        """Return vectors of texts in a space; the loop goes on meanwhile."""
+    async def encode(self, reads: Sequence[ReadText]) -> Fused:
+        """Return fused vectors of texts, shape (n, dimensions); the loop goes on meanwhile."""
         encoder = await self.encoder()
-        return await asyncio.get_running_loop().run_in_executor(self._threads, encoder.encode, space, reads)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, encoder.encode, reads)
 
-    async def encode_query(self, read: ReadText) -> dict[Space, npt.NDArray[np.float16]]:
-        """Return a search query's vectors by space; a 503 problem when the models are not there."""
+    async def encode_query(self, read: ReadText) -> Query:
+        """Return a search query as it is compared; a 503 problem when the models are not there."""
         try:
-            return {space: (await self.encode(space, [read]))[0] for space in read.spaces}
+            return Query((await self.encode([read]))[0], ground_of(read.language) if read.text else 0)
         except ModelUnavailableError as error:
             raise Problem(503, "models-unavailable", f"Semantic search is off: {error}") from error
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 else:
     Base = table_base()
 
-DIMENSIONS = 384
 MOMENT: Any = sa.DateTime(timezone=True)
 
 change_sequence = sa.Sequence("change_sequence", metadata=Base.metadata)
@@ -81,13 +80,13 @@ class Statement(Base, table=True):
 
 
 class Vector(Base, table=True):
-    """The vector of a text by one model: the same text is never encoded twice, whoever says it."""
+    """The fused vector of a text by one encoder: the same text is never encoded twice, whoever says it."""
 
     __tablename__ = "text_vector"
 
     text_hash: bytes = Field(primary_key=True, sa_type=sa.LargeBinary)
     model: str = Field(primary_key=True)
-    values: Any = Field(sa_type=HALFVEC(DIMENSIONS))
+    values: Any = Field(sa_type=HALFVEC())
 
 
 class Suggestion(Base, table=True):

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.matching.encoder.encoder import read_text
+from services.matching.encoder.spaces import read_text
 from services.matching.encoder.text import text_hash
 from services.matching.repository import profiles
 from services.matching.roadmaps import redact_roadmaps

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
-from services.matching.encoder.encoder import ReadText, Space, spaces_of
+from services.matching.encoder.spaces import ReadText
 from services.matching.engine import Engine
 from services.matching.models import Statement
 from services.matching.repository import profiles
@@ -18,7 +18,7 @@ from shared.database import Database
 
 log = structlog.get_logger()
 
-Row = tuple[bytes, str, npt.NDArray[np.float16]]
+Row = tuple[bytes, npt.NDArray[np.float16]]
 
 
 async def read_batch(database: Database, engine: Engine) -> int:
@@ -28,32 +28,29 @@ async def read_batch(database: Database, engine: Engine) -> int:
         if not batch:
             return 0
         hashes = {each.text_hash for each in batch}
-        known = {space: await profiles.known_vectors(session, engine.models[space], hashes) for space in Space}
-    vectors: list[Row] = []
-    for space in Space:
-        vectors += await _encode(engine, space, _texts(batch, space, known[space]))
+        known = await profiles.known_vectors(session, engine.version, hashes)
+    vectors = await _encode(engine, _texts(batch, known))
     async with database.transaction() as session:
         await profiles.save_vectors(session, engine.version, {each.id: each.text_hash for each in batch}, vectors)
     return len(batch)
 
 
-def _texts(batch: Sequence[Statement], space: Space, known: set[bytes]) -> dict[bytes, ReadText]:
+def _texts(batch: Sequence[Statement], known: set[bytes]) -> dict[bytes, ReadText]:
     return {
         each.text_hash: ReadText(each.language, each.read_text)
         for each in batch
-        if each.read_text and space in spaces_of(each.language) and each.text_hash not in known
+        if each.read_text and each.text_hash not in known
     }
 
 
-async def _encode(engine: Engine, space: Space, texts: dict[bytes, ReadText]) -> list[Row]:
+async def _encode(engine: Engine, texts: dict[bytes, ReadText]) -> list[Row]:
     """Encode all at once; if that fails, one by one, so that one bad text can't stop all others."""
     if not texts:
         return []
     try:
-        vectors = list(await engine.encode(space, list(texts.values())))
-        return [(text_hash, engine.models[space], vector) for text_hash, vector in zip(texts, vectors, strict=True)]
+        return list(zip(texts, await engine.encode(list(texts.values())), strict=True))
     except (RuntimeError, ValueError, IndexError) as error:
         if len(texts) == 1:
             log.error("a text can't be read", text_hash=next(iter(texts)).hex(), fault=type(error).__name__)
             return []
-    return [row for text_hash, text in texts.items() for row in await _encode(engine, space, {text_hash: text})]
+    return [row for text_hash, text in texts.items() for row in await _encode(engine, {text_hash: text})]

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.matching.encoder.encoder import Space
+from services.matching.encoder.spaces import Space
 from services.matching.engine import Engine
 from services.matching.models import Roadmap
 from services.matching.repository import profiles
@@ -45,7 +45,7 @@ async def ask_for_roadmap(session: AsyncSession, engine: Engine, cluster_ids: Co
     version = await next_version(session, None)
     roadmap = Roadmap(
         id=new_id(), cluster_ids=wanted, title="Roadmap of " + " and ".join(names), state=DRAFTING, themes=[],
-        model_version=engine.models[Space.MULTILINGUAL], asked_at=now(),
+        model_version=engine.version, asked_at=now(),
         version_epoch=version.epoch, version_n=version.n,
     )  # fmt: skip
     await rows.add(session, roadmap)
@@ -76,8 +76,8 @@ async def _voices(session: AsyncSession, engine: Engine, cluster_ids: Sequence[U
     statements = await profiles.statements_of(session, list(members))
     if any(each.encoded_with is None for each in statements):
         raise NotReadYetError("some statements of the members wait to be read")
-    model = engine.models[Space.MULTILINGUAL]
-    vectors = await profiles.vectors_of(session, [model], list(members))
+    vectors = await profiles.vectors_of(session, engine.version, list(members))
+    multilingual = engine.fusion.part(Space.MULTILINGUAL)
     asked = frozenset(cluster_ids)
     return [
         Voice(
@@ -86,10 +86,10 @@ async def _voices(session: AsyncSession, engine: Engine, cluster_ids: Sequence[U
             each.language,
             each.read_text,
             asked & {*members[each.organisation_id].clusters, each.organisation_id},
-            vectors[each.text_hash, model],
+            vectors[each.text_hash][multilingual],
         )
         for each in statements
-        if (each.text_hash, model) in vectors
+        if each.text_hash in vectors
     ]
 
 

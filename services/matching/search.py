@@ -1,18 +1,18 @@
 """Candidate search: exact, in process, over all statements of a snapshot. Pure (numpy only).
 
-Filters never cost recall, because every comparison is made. The cosines that decide are computed pair by pair from
+Filters never cost recall, because every comparison is made. The products that decide are computed pair by pair from
 the stored float16 vectors, so a score is the same in whatever company a statement was searched.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
 
-from services.matching.encoder.calibration import Calibration, Vectors
-from services.matching.encoder.encoder import DIMENSIONS, Space
+from services.matching.encoder.calibration import Calibration
+from services.matching.encoder.fusion import Fused
 from services.matching.parties import StatementFact
 from services.matching.scoring import DECIMALS
 from shared.contracts.profiles import StatementRole
@@ -20,14 +20,25 @@ from shared.contracts.profiles import StatementRole
 COMPARE_WITHIN_COUNTRIES = False
 """Suggestions cross borders; leaving neighbours out here keeps room for those that may be proposed."""
 
+Rows = npt.NDArray[np.intp]
+
 
 @dataclass(frozen=True)
 class Indexed:
-    """A statement with its vectors (float16, unit length) in the spaces it lives in."""
+    """A statement with its fused vector; ``ground``: the bits of the spaces that the vector covers."""
 
     statement: StatementFact
     country: str
-    vectors: Mapping[Space, npt.NDArray[np.float16]]
+    ground: int
+    vector: Fused
+
+
+@dataclass(frozen=True)
+class Query:
+    """A text to search with. ``ground`` 0: there was nothing to read in it."""
+
+    vector: Fused
+    ground: int
 
 
 @dataclass(frozen=True)
@@ -42,12 +53,13 @@ class Found:
 class StatementIndex:
     """An immutable snapshot, ordered by statement id, of all statements that can be compared."""
 
-    def __init__(self, entries: Iterable[Indexed], calibrations: Mapping[Space, Calibration]) -> None:
-        known = (each for each in entries if Space.MULTILINGUAL in each.vectors)
-        self.entries: Sequence[Indexed] = sorted(known, key=lambda each: each.statement.id)
+    def __init__(self, entries: Iterable[Indexed], calibrations: Mapping[int, Calibration]) -> None:
+        self.entries = sorted(entries, key=lambda each: each.statement.id)
         self._calibrations = calibrations
-        self._english = np.array([Space.ENGLISH in each.vectors for each in self.entries], bool)
-        self._matrices = {space: self._matrix(space) for space in Space}
+        self._ground = np.array([each.ground for each in self.entries], np.int64)
+        width = len(self.entries[0].vector) if self.entries else 0
+        stored = [each.vector for each in self.entries]
+        self._matrix = np.asarray(stored, np.float32).reshape(len(stored), width)
         countries = sorted({each.country for each in self.entries})
         self._country = np.array([countries.index(each.country) for each in self.entries], np.int32)
         self._needs = self._rows(StatementRole.NEED)
@@ -56,35 +68,34 @@ class StatementIndex:
     def __len__(self) -> int:
         return len(self.entries)
 
-    def _matrix(self, space: Space) -> Vectors:
-        empty = np.zeros(DIMENSIONS, np.float16)
-        rows = [each.vectors.get(space, empty) for each in self.entries]
-        return np.asarray(rows, np.float32).reshape(len(rows), DIMENSIONS)
-
-    def _rows(self, role: StatementRole) -> npt.NDArray[np.intp]:
+    def _rows(self, role: StatementRole) -> Rows:
         return np.array([i for i, each in enumerate(self.entries) if each.statement.role == role], np.intp)
 
-    def _similarities(self, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
-        """Return similarities, shape (rows, columns), each in the space where the two statements meet."""
-        multilingual, english = self._matrices[Space.MULTILINGUAL], self._matrices[Space.ENGLISH]
-        result = self._calibrations[Space.MULTILINGUAL].similarity(multilingual[rows] @ multilingual[columns].T)
-        in_rows, in_columns = np.flatnonzero(self._english[rows]), np.flatnonzero(self._english[columns])
-        if in_rows.size and in_columns.size:
-            cosines = english[rows[in_rows]] @ english[columns[in_columns]].T
-            result[np.ix_(in_rows, in_columns)] = self._calibrations[Space.ENGLISH].similarity(cosines)
+    def _read(
+        self, products: npt.NDArray[np.floating], one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float64]:
+        """Return similarities for products, shape (rows, columns), of texts with these grounds."""
+        result = np.empty(products.shape, np.float64)
+        for mine in np.unique(one):
+            rows = np.flatnonzero(one == mine)
+            for theirs in np.unique(other):
+                columns = np.flatnonzero(other == theirs)
+                block = np.ix_(rows, columns)
+                result[block] = self._calibrations[int(mine & theirs)].similarity(products[block])
         return result
 
-    def rows(self, role: StatementRole) -> npt.NDArray[np.intp]:
+    def rows(self, role: StatementRole) -> Rows:
         """Return the rows of all needs, or of all offers."""
         return self._needs if role is StatementRole.NEED else self._offers
 
-    def rows_of(self, ids: Collection[UUID]) -> npt.NDArray[np.intp]:
+    def rows_of(self, ids: Collection[UUID]) -> Rows:
         """Return the rows of these statements, in the order of the index."""
         return np.array([row for row, each in enumerate(self.entries) if each.statement.id in ids], np.intp)
 
-    def abroad(self, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    def abroad(self, rows: Rows, columns: Rows) -> npt.NDArray[np.float64]:
         """Return similarities, shape (rows, columns), exact to about 1e-6; -1 within a country."""
-        similarities = self._similarities(rows, columns)
+        products = self._matrix[rows] @ self._matrix[columns].T
+        similarities = self._read(products, self._ground[rows], self._ground[columns])
         if not COMPARE_WITHIN_COUNTRIES:
             similarities[self._country[rows][:, None] == self._country[columns][None, :]] = -1.0
         return similarities
@@ -95,23 +106,22 @@ class StatementIndex:
         """
         return float(self.exact(np.array([[one, other]], np.intp))[0])
 
-    def exact(self, pairs: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    def exact(self, pairs: Rows) -> npt.NDArray[np.float64]:
         """Return the similarities of pairs of rows, shape (n, 2): every row is summed alike, whatever n is."""
         result = np.zeros(len(pairs))
-        in_english = self._english[pairs].all(axis=1)
-        for space, chosen in ((Space.ENGLISH, in_english), (Space.MULTILINGUAL, ~in_english)):
-            one, other = (self._matrices[space][pairs[chosen, side]].astype(np.float64) for side in (0, 1))
-            result[chosen] = self._calibrations[space].similarity((one * other).sum(axis=1))
+        if not len(pairs):
+            return result
+        ground = self._ground[pairs[:, 0]] & self._ground[pairs[:, 1]]
+        for each in np.unique(ground):
+            chosen = ground == each
+            one, other = (self._matrix[pairs[chosen, side]].astype(np.float64) for side in (0, 1))
+            result[chosen] = self._calibrations[int(each)].similarity((one * other).sum(axis=1))
         return np.round(result, DECIMALS)
 
     def search(
-        self,
-        query: Mapping[Space, npt.NDArray[np.float16]],
-        limit: int,
-        role: StatementRole | None = None,
-        country: str | None = None,
+        self, query: Query, limit: int, role: StatementRole | None = None, country: str | None = None
     ) -> list[Found]:
-        """Return the statements closest to a query text (its vectors by space), best first; filters are exact."""
+        """Return the statements closest to a query, best first; filters are exact."""
         chosen = np.array(
             [
                 (role is None or each.statement.role == role) and (country is None or each.country == country)
@@ -120,20 +130,12 @@ class StatementIndex:
             bool,
         )
         rows = np.flatnonzero(chosen)
-        if not rows.size or Space.MULTILINGUAL not in query:
+        if not rows.size or not query.ground:
             return []
-        values = self._compare(query, Space.MULTILINGUAL, rows)
-        if Space.ENGLISH in query:
-            english = np.flatnonzero(self._english[rows])
-            values[english] = self._compare(query, Space.ENGLISH, rows[english])
+        products = query.vector.astype(np.float32)[None, :] @ self._matrix[rows].T
+        values = self._read(products, np.array([query.ground]), self._ground[rows])[0]
         best = sorted(range(len(rows)), key=lambda i: (-values[i], rows[i]))[:limit]
         return [
             Found(self.entries[rows[i]].statement, self.entries[rows[i]].country, round(float(values[i]), DECIMALS))
             for i in best
         ]
-
-    def _compare(
-        self, query: Mapping[Space, npt.NDArray[np.float16]], space: Space, rows: npt.NDArray[np.intp]
-    ) -> npt.NDArray[np.float64]:
-        cosines = self._matrices[space][rows] @ query[space].astype(np.float32)
-        return self._calibrations[space].similarity(cosines)

@@ -7,6 +7,8 @@ from typing import ClassVar
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from services.matching.encoder.encoder import Chosen
+from services.matching.encoder.fusion import CONSTANTS
 from shared.settings import ServiceSettings
 
 
@@ -19,7 +21,11 @@ class Settings(ServiceSettings):
     """Where ``python -m services.matching prepare-models`` put the models."""
     english_model: Path | None = None
     multilingual_model: Path | None = None
-    """Folders of other sentence-transformers models with 384 dimensions, in place of the standard ones."""
+    """Folders of other sentence-transformers models, in place of the standard ones."""
+    encoder_constants: Path = CONSTANTS
+    """Weights and calibration of the models: other models want a file of their own, made by
+    ``python -m services.matching.encoder.measure_calibration``.
+    """
     encoder_threads: int = Field(default_factory=lambda: min(8, len(os.sched_getaffinity(0))), ge=1, le=64)
     """Passes through a model at once, each on a core of its own: all cores, up to 8."""
 
@@ -44,3 +50,8 @@ class Settings(ServiceSettings):
     """A change that comes so long after the one before is matched at once."""
     statements_per_batch: int = Field(default=128, ge=1, le=1000)
     """Statements read by the models between two looks at what else is to do."""
+
+    @property
+    def models(self) -> Chosen:
+        """Which models read the statements."""
+        return Chosen(self.models_directory, self.english_model, self.multilingual_model, self.encoder_constants)

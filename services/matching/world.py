@@ -9,19 +9,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-import numpy as np
-import numpy.typing as npt
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.encoder.calibration import Calibration
-from services.matching.encoder.encoder import Space, spaces_of
+from services.matching.encoder.fusion import Fused
+from services.matching.encoder.spaces import ground_of
 from services.matching.models import Organisation, Statement
 from services.matching.parties import Party, StatementFact, by_id
 from services.matching.repository import profiles
 from services.matching.search import Indexed, StatementIndex
 from shared.contracts.profiles import OrganisationKind, OrganisationStatus, StatementRole
 
-Vectors = Mapping[tuple[bytes, str], npt.NDArray[np.float16]]
+Vectors = Mapping[bytes, Fused]
+"""Fused vectors by text hash."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Known:
 class World:
     """Organisations by id with their statements and vectors; ``index`` and ``parties`` cover the active ones."""
 
-    def __init__(self, models: Mapping[Space, str], calibrations: Mapping[Space, Calibration]) -> None:
-        self.models = models
+    def __init__(self, model: str, calibrations: Mapping[int, Calibration]) -> None:
+        self.model = model
         self.known: dict[UUID, Known] = {}
         self.parties: dict[UUID, Party] = {}
         self._calibrations = calibrations
@@ -74,9 +74,10 @@ class World:
         statements: dict[UUID, list[Statement]] = {}
         for statement in await profiles.statements_of(session, stale):
             statements.setdefault(statement.organisation_id, []).append(statement)
-        vectors = await profiles.vectors_of(session, list(self.models.values()), stale)
+        vectors = await profiles.vectors_of(session, self.model, stale)
         for row in rows:
-            entries = (self._entry(row, each, vectors) for each in statements.get(row.id, ()))
+            said = statements.get(row.id, ())
+            entries = (_entry(row, each, vectors[each.text_hash]) for each in said if each.text_hash in vectors)
             version = f"{row.version_epoch}.{row.version_n}"
             self.known[row.id] = Known(changes[row.id], row.status, version, _party(row), tuple(entries))
         active = [each for each in self.known.values() if each.active]
@@ -84,15 +85,15 @@ class World:
         self.index = StatementIndex((entry for each in active for entry in each.entries), self._calibrations)
         return len(rows)
 
-    def _entry(self, row: Organisation, statement: Statement, vectors: Vectors) -> Indexed:
-        fact = StatementFact(statement.id, row.id, StatementRole(statement.role), statement.language, statement.text)
-        keys = {space: (statement.text_hash, self.models[space]) for space in spaces_of(statement.language)}
-        return Indexed(fact, row.country, {space: vectors[key] for space, key in keys.items() if key in vectors})
-
     @property
     def complete(self) -> bool:
         """Whether every statement that counts is read."""
         return all(each.complete for each in self.known.values())
+
+
+def _entry(row: Organisation, statement: Statement, vector: Fused) -> Indexed:
+    fact = StatementFact(statement.id, row.id, StatementRole(statement.role), statement.language, statement.text)
+    return Indexed(fact, row.country, ground_of(statement.language), vector)
 
 
 def _party(row: Organisation) -> Party:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deploy.local.process import wait_until
-from services.matching.encoder.encoder import ReadText, load_encoder, read_text
+from services.matching.encoder.encoder import Chosen, load_encoder
+from services.matching.encoder.spaces import ReadText, read_text
 from services.matching.settings import Settings
 from tests.benchmarks.figures import Figure, at_most
 from tests.faults.field import OWED, SEED, Field
@@ -72,13 +73,10 @@ def _stated(records: list[str]) -> list[ReadText]:
 def encode_alone(models: Path) -> float:
     """Return seconds; the models are loaded and warm before the clock starts."""
     settings, stated = Settings(), _stated(lines())
-    encoder = load_encoder(models, threads=os.cpu_count())
-    for space in {space for each in stated for space in each.spaces}:
-        encoder.encode(space, [ReadText("en", "warm up")])
+    encoder = load_encoder(Chosen(models), threads=os.cpu_count())
+    encoder.encode([ReadText("en", "warm up")])
     started = time.perf_counter()
     size = settings.statements_per_batch
     for start in range(0, len(stated), size):
-        batch = stated[start : start + size]
-        for space in {space for each in batch for space in each.spaces}:
-            encoder.encode(space, [each for each in batch if space in each.spaces])
+        encoder.encode(stated[start : start + size])
     return time.perf_counter() - started

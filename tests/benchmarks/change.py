@@ -16,7 +16,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from deploy.local.demo.mailbox_reader import answer_links
 from deploy.local.process import LOOPBACK
-from services.matching.encoder.encoder import DIMENSIONS, ReadText, Space, load_encoder
+from services.matching.encoder.encoder import Chosen, load_encoder
+from services.matching.encoder.fusion import load_fusion
+from services.matching.encoder.spaces import ReadText
 from shared.contracts.topics import dead_letters
 from shared.messaging.runtime import EMBEDDED_FETCH_WAIT_MS
 from tests.benchmarks.figures import Figure, at_most, percentile
@@ -121,19 +123,18 @@ def _without_role(statement: dict[str, Any]) -> dict[str, Any]:
 
 
 def _encode(models: Path) -> float:
-    encoder = load_encoder(models)
+    encoder = load_encoder(Chosen(models))
     text = "We look for a partner who makes membranes that stand salt and sand, for our wave-driven pumps. " * 3
     taken = []
     for number in range(TIMES):
         started = time.perf_counter()
-        for space in Space:
-            encoder.encode(space, [ReadText("en", f"{number} {text}")])
+        encoder.encode([ReadText("en", f"{number} {text}")])
         taken.append(time.perf_counter() - started)
     return median(taken)
 
 
 def _search(statements: int) -> float:
-    vectors = np.random.default_rng(1).normal(size=(statements, DIMENSIONS)).astype(np.float32)
+    vectors = np.random.default_rng(1).normal(size=(statements, load_fusion().dimensions)).astype(np.float32)
     query = vectors[:1]
     taken = []
     for _ in range(TIMES):

@@ -14,7 +14,9 @@ import sqlalchemy as sa
 
 from services.matching.__main__ import service
 from services.matching.encoder.encoder import Encoder
+from services.matching.encoder.fusion import load_fusion
 from services.matching.encoder.sentence_model import Vectors
+from services.matching.encoder.spaces import Space
 from services.matching.engine import Engine, engine_of
 from services.matching.models import Suggestion
 from services.matching.organisations import forget, take_over
@@ -38,10 +40,9 @@ NAMESPACE = UUID("6f1f0a8e-2f3c-4a59-9d8b-000000000000")
 class WordModel:
     """Stands in for a sentence model: a text is the sum of its words' random directions."""
 
-    dimensions = 384
-
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, dimensions: int = 384) -> None:
         self.name = name
+        self.dimensions = dimensions
         self.read: list[str] = []
 
     def encode(self, texts: Sequence[str]) -> Vectors:
@@ -100,7 +101,7 @@ class Matching:
     """The service's use cases as its consumer, its leader and its callers drive them."""
 
     context: Context
-    models: tuple[WordModel, WordModel]
+    models: dict[Space, WordModel]
 
     @property
     def engine(self) -> Engine:
@@ -132,7 +133,7 @@ class Matching:
 
     async def restart(self) -> None:
         """Forget everything that is not in the database, as after ``kill -9``."""
-        self.context.state.engine = Engine(self.engine.settings, Encoder(*self.models))
+        self.context.state.engine = Engine(self.engine.settings, Encoder(self.models, load_fusion()))
 
     async def suggestions(self, state: str | None = "proposed") -> dict[frozenset[str], Suggestion]:
         """Return suggestions by the names of both sides."""
@@ -158,12 +159,22 @@ class Matching:
         return [occasion for occasion, _ in await self.events()]
 
 
+def word_models() -> dict[Space, WordModel]:
+    """Return stand-ins for all models."""
+    return {space: WordModel(f"words-{space}", width) for space, width in load_fusion().widths.items()}
+
+
+def word_encoder() -> Encoder:
+    """Return an encoder of stand-ins."""
+    return Encoder(word_models(), load_fusion())
+
+
 @pytest.fixture
 async def matching(context: Callable[..., Context]) -> Matching:
     """The service's use cases on a fresh database, with word models in place of the sentence models."""
     made = context("matching")
-    models = (WordModel("words-en/1"), WordModel("words-xx/1"))
-    made.state.engine = Engine(made.settings, Encoder(*models))
+    models = word_models()
+    made.state.engine = Engine(made.settings, Encoder(models, load_fusion()))
     return Matching(made, models)
 
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from services.matching import considering
 from services.matching.considering import Candidates, Considering
-from services.matching.encoder.encoder import calibrations
 from services.matching.parties import Party
 from services.matching.search import Indexed, StatementIndex
 from services.matching.standing import Book
@@ -19,6 +18,7 @@ from shared.contracts.matching import Answer
 from shared.contracts.profiles import OrganisationKind
 from tests.matching.conftest import Matching, identifier, organisation
 from tests.matching.test_meetings import some
+from tests.matching.test_search import CALIBRATIONS
 
 LEAST = (0.5, 0.55)
 NEED = "recycling of lithium batteries from electric cars"
@@ -26,7 +26,7 @@ NEED = "recycling of lithium batteries from electric cars"
 
 def candidates(made: Considering, stored: dict[int, Indexed], parties: dict[int, Party]) -> Candidates:
     """Return the candidates of these statements and their organisations (which have the same numbers)."""
-    index = StatementIndex(stored.values(), calibrations())
+    index = StatementIndex(stored.values(), CALIBRATIONS)
     return made.candidates(index, {UUID(int=number): party for number, party in parties.items() if number in stored})
 
 

@@ -113,7 +113,6 @@ async def test_without_models_what_needs_no_reading_still_happens(market: Matchi
     await market.settle()
     market.context.settings.models_directory = tmp_path_factory.mktemp("empty")
     blind = Engine(market.context.settings)
-    blind.models = market.engine.models
     blind.version = market.engine.version
     blind.world = market.engine.world
     market.context.state.engine = blind

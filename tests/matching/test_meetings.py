@@ -5,12 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.matching.encoder.encoder import calibrations
 from services.matching.meetings import Meetings
 from services.matching.scoring import Meeting
 from services.matching.search import Indexed, StatementIndex
 from shared.contracts.profiles import StatementRole
-from tests.matching.test_search import COUNTRIES, entry
+from tests.matching.test_search import CALIBRATIONS, COUNTRIES, entry
 
 FEW = 3
 """So short lists are full with a handful of statements, and losing one of the closest is an everyday thing."""
@@ -35,7 +34,7 @@ def a_history(seed: int, steps: int) -> bool:
     kept = Meetings(0.5, FEW)
     stored = {number: some(chance, number) for number in range(1, 20)}
     for _ in range(steps):
-        index = StatementIndex(stored.values(), calibrations())
+        index = StatementIndex(stored.values(), CALIBRATIONS)
         if set(kept.update(index)) != anew(index):
             return False
         for number in chance.integers(1, 30, size=chance.integers(1, 5)).tolist():
@@ -69,6 +68,6 @@ def test_nothing_is_compared_again_when_nothing_has_changed(monkeypatch: pytest.
     chance = np.random.default_rng(1)
     stored = [some(chance, number) for number in range(1, 30)]
     kept = Meetings(0.5)
-    first = kept.update(StatementIndex(stored, calibrations()))
+    first = kept.update(StatementIndex(stored, CALIBRATIONS))
     monkeypatch.setattr(StatementIndex, "abroad", None)
-    assert kept.update(StatementIndex(stored, calibrations())) == first
+    assert kept.update(StatementIndex(stored, CALIBRATIONS)) == first

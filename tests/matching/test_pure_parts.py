@@ -1,6 +1,7 @@
 """The small pure parts: clean texts, languages, quotes, answers, calibration, themes."""
 
 import random
+from dataclasses import replace
 from uuid import UUID
 
 import numpy as np
@@ -9,15 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.matching.answers import AFTER_ANSWERS, state_after
-from services.matching.encoder.calibration import LEVELS, Calibration
-from services.matching.encoder.encoder import Space, calibrations, read_text
+from services.matching.encoder.calibration import LEVELS
+from services.matching.encoder.fusion import load_fusion
 from services.matching.encoder.language import language_of
 from services.matching.encoder.packed_e5 import dequantise
+from services.matching.encoder.spaces import Space, ground_of, read_text
 from services.matching.encoder.text import MAX_CHARACTERS, clean, text_hash
 from services.matching.reasons import quote
 from services.matching.themes import Voice, find_themes, theme_count
 from shared.contracts.matching import Answer, SuggestionState
 from shared.contracts.profiles import StatementRole
+from tests.matching.test_search import fused
 
 YES, NO = Answer.INTERESTED, Answer.NOT_INTERESTED
 
@@ -43,8 +46,10 @@ def test_a_stated_language_is_trusted_and_a_missing_one_is_found() -> None:
     assert language_of("", "Szukamy partnera do recyklingu baterii litowych z samochodów") == "pl"
     assert language_of(None, "Wir suchen einen Partner für das Recycling von Batterien") == "de"
     assert language_of(None, "4711") == "und"
-    assert read_text("A need", "en").spaces == (Space.ENGLISH, Space.MULTILINGUAL)
-    assert read_text("Ein Bedarf", "de").spaces == (Space.MULTILINGUAL,)
+    assert read_text("A need", "en").spaces == tuple(Space)
+    assert read_text("Ein Bedarf", "de").spaces == (Space.MULTILINGUAL, Space.UNIVERSAL)
+    assert read_text("Tarve", "fi").spaces == (Space.MULTILINGUAL,)
+    assert ground_of("en") & ground_of("fi") == ground_of("fi") == Space.MULTILINGUAL.bit
     assert read_text("", "en").spaces == ()
 
 
@@ -70,24 +75,36 @@ def test_every_combination_of_answers_leads_to_a_state() -> None:
 
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=20))
 def test_similarities_lie_between_0_and_1_and_rise_with_the_cosine(cosines: list[float]) -> None:
-    for calibration in calibrations().values():
+    fusion = load_fusion()
+    for ground, calibration in fusion.calibrations.items():
+        most = sum(weight for space, weight in fusion.weights.items() if space.bit & ground)
         values = calibration.similarity(sorted(cosines))
         assert np.all(np.diff(values) >= 0)
         assert values.min() >= 0
         assert values.max() <= 1
-        assert calibration.similarity(1.0) == 1
+        assert calibration.similarity(most) == 1
         assert calibration.similarity(calibration.anchors[2]) == LEVELS[2] == 0.5
 
 
-def test_placing_vectors_keeps_them_unit_length() -> None:
+def test_placing_vectors_takes_away_what_a_language_has_in_common_and_weighs_the_rest() -> None:
     vectors = np.eye(3, 384, dtype=np.float32)
     centre = np.full(384, 0.01, np.float32)
     languages = ["de", "en", "xx"]
-    calibration = Calibration((0.0, 0.1, 0.2, 0.3, 0.4, 1.0), {"en": centre, "other": -centre})
-    placed = calibration.place(vectors, languages)
-    assert np.allclose(np.linalg.norm(placed, axis=1), 1)
+    fusion = replace(load_fusion(), centres={"en": centre, "other": -centre})
+    placed = fusion.place(Space.MULTILINGUAL, vectors, languages)
+    assert np.allclose(np.linalg.norm(placed, axis=1) ** 2, fusion.weights[Space.MULTILINGUAL])
     assert placed[1, 5] < 0 < placed[0, 5] == placed[2, 5]
-    assert Calibration((0.0,) * 6).place(vectors, languages) is vectors
+    assert np.allclose(fusion.place(Space.ENGLISH, vectors, languages), vectors * fusion.weights[Space.ENGLISH] ** 0.5)
+
+
+@given(st.sampled_from(["en", "de", "fi"]), st.sampled_from(["en", "fr", "hu"]))
+def test_two_texts_are_compared_in_the_spaces_that_both_have(one: str, other: str) -> None:
+    fusion = load_fusion()
+    same = np.ones(512)
+    said = [fused(language, same[:384]).astype(np.float64) for language in (one, other)]
+    common = ground_of(one) & ground_of(other)
+    assert np.isclose(said[0] @ said[1], sum(w for space, w in fusion.weights.items() if space.bit & common), atol=1e-2)
+    assert common in fusion.calibrations
 
 
 def test_four_bit_weights_are_unpacked_low_nibbles_first() -> None:

@@ -5,6 +5,7 @@ import random
 import pytest
 
 from services.matching import considering, parties
+from services.matching.encoder.spaces import Space
 from services.matching.engine import LastChange
 from services.matching.repository import suggestions as rows
 from services.matching.work import is_due
@@ -130,7 +131,7 @@ async def test_a_pair_has_one_row_for_all_time(matching: Matching) -> None:
 async def test_a_text_is_read_once_whoever_says_it(matching: Matching) -> None:
     await matching.hear(*town())
     await matching.settle()
-    english, multilingual = (model.read for model in matching.models)
+    english, multilingual = (matching.models[space].read for space in (Space.ENGLISH, Space.MULTILINGUAL))
     assert sorted(english) == sorted({BATTERY, CHEESE, PUMPS})
     assert len(multilingual) == 3
     await matching.hear(organisation("Neu", "AT", needs=[BATTERY]))
@@ -144,7 +145,7 @@ async def test_statements_of_another_language_meet_in_the_multilingual_space(mat
     )
     await matching.settle()
     assert await matching.pairs() == {frozenset(("Akku", "Pile"))}
-    assert len(matching.models[0].read) == 1
+    assert len(matching.models[Space.ENGLISH].read) == 1
 
 
 async def test_an_unreadable_statement_stops_nobody(matching: Matching) -> None:

@@ -6,20 +6,31 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.matching.encoder.encoder import Space, calibrations, spaces_of
+from services.matching.encoder.fusion import Fused, load_fusion
+from services.matching.encoder.spaces import ground_of, spaces_of
 from services.matching.meetings import Meetings
 from services.matching.parties import StatementFact
-from services.matching.search import Indexed, StatementIndex
+from services.matching.search import Indexed, Query, StatementIndex
 from shared.contracts.profiles import StatementRole
 
 COUNTRIES = ("DE", "FR", "PL")
+CALIBRATIONS = load_fusion().calibrations
 
 
 def entry(number: int, role: StatementRole, country: str, language: str, vector: np.ndarray) -> Indexed:
     """Return a statement whose organisation has the same number."""
     fact = StatementFact(UUID(int=number), UUID(int=number), role, language, f"statement {number}")
-    unit = (vector / np.linalg.norm(vector)).astype(np.float16)
-    return Indexed(fact, country, dict.fromkeys(spaces_of(language), unit))
+    return Indexed(fact, country, ground_of(language), fused(language, vector))
+
+
+def fused(language: str, vector: np.ndarray) -> Fused:
+    """Return a fused vector that has the same direction (shape 384) in all spaces of a language."""
+    fusion = load_fusion()
+    made = np.zeros(fusion.dimensions, np.float32)
+    for space in spaces_of(language):
+        start = fusion.part(space).start
+        made[start : start + len(vector)] = vector / np.linalg.norm(vector) * np.sqrt(fusion.weights[space])
+    return made.astype(np.float16)
 
 
 @st.composite
@@ -42,10 +53,10 @@ def worlds(draw: st.DrawFn) -> list[Indexed]:
 @settings(max_examples=60, deadline=None)
 @given(worlds(), st.randoms(use_true_random=False))
 def test_search_finds_what_comparing_every_pair_finds(entries, chance) -> None:
-    index = StatementIndex(entries, calibrations())
+    index = StatementIndex(entries, CALIBRATIONS)
     chance.shuffle(entries)
     found = set(Meetings(0.5).update(index))
-    assert found == set(Meetings(0.5).update(StatementIndex(entries, calibrations())))
+    assert found == set(Meetings(0.5).update(StatementIndex(entries, CALIBRATIONS)))
     rows = {each.statement.id: row for row, each in enumerate(index.entries)}
     expected = set()
     for need in index.entries:
@@ -60,8 +71,8 @@ def test_search_finds_what_comparing_every_pair_finds(entries, chance) -> None:
 @settings(max_examples=40, deadline=None)
 @given(worlds(), st.sampled_from(COUNTRIES), st.sampled_from(StatementRole))
 def test_filters_lose_nothing(entries, country, role) -> None:
-    index = StatementIndex(entries, calibrations())
-    query = dict(entries[0].vectors)
+    index = StatementIndex(entries, CALIBRATIONS)
+    query = Query(entries[0].vector, entries[0].ground)
     everything = index.search(query, 100)
     filtered = index.search(query, 100, role, country)
     assert filtered == [each for each in everything if each.country == country and each.statement.role == role]
@@ -80,12 +91,12 @@ def test_a_similarity_is_the_same_in_whatever_company() -> None:
         )
         for number in range(1, 200)
     ]
-    alone = StatementIndex(entries[:2], calibrations())
-    among = StatementIndex(entries, calibrations())
+    alone = StatementIndex(entries[:2], CALIBRATIONS)
+    among = StatementIndex(entries, CALIBRATIONS)
     assert alone.similarity(0, 1) == among.similarity(0, 1)
 
 
 def test_an_empty_index_finds_nothing() -> None:
-    index = StatementIndex([], calibrations())
+    index = StatementIndex([], CALIBRATIONS)
     assert Meetings(0.5).update(index) == []
-    assert index.search({Space.MULTILINGUAL: np.ones(384, np.float16)}, 5) == []
+    assert index.search(Query(fused("en", np.ones(384)), ground_of("en")), 5) == []

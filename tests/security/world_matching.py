@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from services.matching.consumers import handlers
-from services.matching.encoder.encoder import Encoder
 from services.matching.engine import Engine
 from services.matching.models import Roadmap
 from services.matching.repository import roadmaps, suggestions
@@ -15,7 +14,7 @@ from shared.contracts.matching import SuggestionState
 from shared.contracts.profiles import ORGANISATION_CHANGED, OrganisationKind, OrganisationSnapshot
 from shared.ids import new_id
 from shared.messaging import Event
-from tests.matching.conftest import WordModel
+from tests.matching.conftest import word_encoder
 from tests.security.checking import Call, Caller, World, usual_callers
 
 REASON = "REASON-OF-A-SUGGESTION"
@@ -25,7 +24,7 @@ async def furnish(world: World) -> None:
     """Hear of the organisations, suggest, and register how to call each route."""
     context = world.context
     assert isinstance(context.settings, Settings)
-    context.state.engine = Engine(context.settings, Encoder(WordModel("english"), WordModel("multilingual")))
+    context.state.engine = Engine(context.settings, word_encoder())
 
     async def organisation(kind: OrganisationKind, country: str, *clusters: UUID) -> UUID:
         snapshot = OrganisationSnapshot(

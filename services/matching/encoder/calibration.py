@@ -12,12 +12,7 @@ Raw cosines are not: between unrelated texts MiniLM gives .1 and e5 .8, and e5 s
 ``python -m services.matching.encoder.measure_calibration`` measures the centre and the anchors again.
 """
 
-import base64
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -38,29 +33,14 @@ OTHER = "other"
 
 @dataclass(frozen=True)
 class Calibration:
-    """How one model's cosines are read. ``anchors``: the cosines of :data:`LEVELS`, rising; ``centres`` by language."""
+    """How the weighted cosines of one ground are read. ``anchors``: those of :data:`LEVELS`, rising."""
 
     anchors: tuple[float, ...]
-    centres: Mapping[str, Vectors] = field(default_factory=dict, hash=False)
-
-    def place(self, vectors: Vectors, languages: Sequence[str]) -> Vectors:
-        """Return the model's unit vectors, shape (n, d), of texts in these languages, moved, of unit length again."""
-        if not self.centres:
-            return vectors
-        moved = vectors - np.stack([self.centres.get(each, self.centres[OTHER]) for each in languages])
-        lengths = np.linalg.norm(moved, axis=1, keepdims=True)
-        result: Vectors = (moved / np.maximum(lengths, 1e-6)).astype(np.float32)
-        return result
 
     def similarity(self, cosines: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Return similarities 0…1 for cosines between placed vectors; never falls when the cosine rises."""
+        """Return similarities 0…1 for dot products of fused vectors; never falls when they rise."""
         return np.interp(np.asarray(cosines, np.float64), self.anchors, LEVELS)
 
-
-@cache
-def centres_of(model: str) -> dict[str, Vectors]:
-    """Return the committed mean vectors of a model by language, none for a model that needs none."""
-    stored = json.loads(Path(__file__).with_name("centres.json").read_text(encoding="utf-8")).get(model, {})
-    return {
-        language: np.frombuffer(base64.b64decode(each), "<f2").astype(np.float32) for language, each in stored.items()
-    }
+    def cosine(self, similarity: float) -> float:
+        """Return the dot product at which a similarity is reached."""
+        return float(np.interp(similarity, LEVELS, self.anchors))

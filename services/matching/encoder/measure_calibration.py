@@ -1,24 +1,25 @@
-"""Measures what ``calibration.py`` states: the centre of e5 and the background quantiles of both models.
+"""Measures what ``fusion.json`` states: the centres of e5 and the background quantiles of every ground.
 
 ``python -m services.matching.encoder.measure_calibration --models DIR --organisations organisations.jsonl --labels
-nace.csv``
-reads organisations in the import format and a CSV whose last column is a short label, writes ``centres.json`` and
-prints the anchors.
+nace.csv [--weights english=.6 …] [--english-model DIR] [--multilingual-model DIR] [--out FILE]`` reads organisations
+in the import format and a CSV whose last column is a short label, and writes the file that
+``INTERCLUSTER_MATCHING_ENCODER_CONSTANTS`` names.
 """
 
 import argparse
 import base64
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from services.matching.encoder.calibration import LEVELS, OTHER, QUANTILES, Calibration, Vectors
-from services.matching.encoder.encoder import MAX_TOKENS, MULTILINGUAL_PREFIX, ReadText
-from services.matching.encoder.preparation import ENGLISH, MULTILINGUAL, english_folder, multilingual_folder
-from services.matching.encoder.sentence_model import SentenceModel
+from services.matching.encoder.encoder import MULTILINGUAL_PREFIX, Chosen, Encoder, load_encoder
+from services.matching.encoder.fusion import CONSTANTS, load_fusion
+from services.matching.encoder.spaces import ReadText, Space, ground_of
 from services.matching.encoder.text import clean
 
 LABELS = 400
@@ -26,11 +27,11 @@ SHRINKAGE = 20
 """A language's mean is drawn towards that of all foreign ones, as if by so many texts: few say little about it."""
 
 
-def anchors(needs: Vectors, offers: Vectors) -> tuple[float, ...]:
-    """Return the cosines of :data:`LEVELS`: background quantiles over all pairs, one more step, then 1."""
-    quantiles = [float(each) for each in np.percentile(needs @ offers.T, QUANTILES)]
-    beyond = 2 * quantiles[-1] - quantiles[-2]
-    return (*(round(each, 3) for each in (*quantiles, beyond)), 1.0)
+def anchors(products: Vectors, most: float) -> list[float]:
+    """Return the products of :data:`LEVELS`: background quantiles, one more step, then that of the same text."""
+    quantiles = [float(each) for each in np.percentile(products, QUANTILES)]
+    beyond = min(2 * quantiles[-1] - quantiles[-2], (quantiles[-1] + most) / 2)
+    return [*(round(each, 4) for each in (*quantiles, beyond)), round(most, 4)]
 
 
 def centres(vectors: Vectors, languages: Sequence[str]) -> dict[str, Vectors]:
@@ -44,40 +45,73 @@ def centres(vectors: Vectors, languages: Sequence[str]) -> dict[str, Vectors]:
     return {name: each.astype("<f2").astype(np.float32) for name, each in found.items()}
 
 
+def by_ground(needs: Sequence[ReadText], offers: Sequence[ReadText], encoder: Encoder) -> dict[int, list[float]]:
+    """Return the anchors of each ground.
+
+    Where the texts' own languages give too few pairs of a ground, English texts stand in as what that ground sees of
+    them: their vectors without the other spaces.
+    """
+    needing, offering = (encoder.encode(each).astype(np.float32) for each in (needs, offers))
+    fusion, found = encoder.fusion, {}
+    for ground in sorted({ground_of(each) for each in ("en", "de", "fi")}, reverse=True):
+        spaces = [space for space in Space if space.bit & ground]
+        rows = [row for row, each in enumerate(needs) if each.language != "en" or ground & Space.ENGLISH.bit]
+        rows = [row for row in rows if ground_of(needs[row].language) & ground == ground]
+        columns = [row for row, each in enumerate(offers) if ground_of(each.language) & ground == ground]
+        products = sum(
+            needing[rows][:, fusion.part(space)] @ offering[columns][:, fusion.part(space)].T for space in spaces
+        )
+        found[ground] = anchors(np.asarray(products), sum(fusion.weights[space] for space in spaces))
+    return found
+
+
 def main() -> None:
     """Run the measurement from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("models", "organisations", "labels"):
         parser.add_argument(f"--{name}", type=Path, required=True)
+    for name in ("english-model", "multilingual-model"):
+        parser.add_argument(f"--{name}", type=Path)
+    parser.add_argument("--weights", nargs="*", default=[], metavar="SPACE=WEIGHT")
+    parser.add_argument("--recipe", required=True, help="its name; vectors made by another one are made again")
+    parser.add_argument("--out", type=Path, default=CONSTANTS)
     options = parser.parse_args()
     records = [json.loads(line) for line in options.organisations.read_text(encoding="utf-8").splitlines()]
-    needs = [ReadText(s["language"], clean(s["text"])) for record in records for s in record["needs"]]
-    offers = [ReadText(s["language"], clean(s["text"])) for record in records for s in record["offers"]]
+    needs, offers = (
+        [ReadText(said["language"], clean(said["text"])) for record in records for said in record[role]]
+        for role in ("needs", "offers")
+    )
     with options.labels.open(encoding="utf-8") as file:
         labels = [ReadText("en", row[-1]) for row in csv.reader(file)][1 : LABELS + 1]
-
-    multilingual = SentenceModel(multilingual_folder(options.models), MULTILINGUAL, MAX_TOKENS)
+    chosen = Chosen(options.models, options.english_model, options.multilingual_model)
+    weights = {Space(name): float(value) for name, value in (each.split("=") for each in options.weights)}
+    fusion = replace(chosen.fusion, recipe=options.recipe, weights={**load_fusion().weights, **weights})
+    encoder = load_encoder(chosen)
     texts = [*needs, *offers, *labels]
-    vectors = multilingual.encode([MULTILINGUAL_PREFIX + each.text for each in texts])
-    languages = [each.language for each in texts]
-    means = centres(vectors, languages)
-    stored = {
-        MULTILINGUAL: {name: base64.b64encode(each.astype("<f2").tobytes()).decode() for name, each in means.items()}
-    }
-    Path(__file__).with_name("centres.json").write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
-    placed = Calibration(LEVELS, means).place(vectors, languages)
-    foreign = np.flatnonzero([each.language != "en" for each in needs])
-    print(MULTILINGUAL, anchors(placed[foreign], placed[len(needs) : len(needs) + len(offers)]))
-    for each in sorted(set(languages) - {"en"}):
-        same = placed[: len(needs)][[read.language == each for read in needs]]
-        cosines = (same @ same.T)[np.triu_indices(len(same), 1)]
-        print(f"  between {len(same)} needs in {each}:", np.percentile(cosines, QUANTILES).round(3))
+    raw = encoder.models[Space.MULTILINGUAL].encode([MULTILINGUAL_PREFIX + each.text for each in texts])
+    fusion = replace(fusion, centres=centres(raw, [each.language for each in texts]))
+    found = by_ground(needs, offers, Encoder(encoder.models, fusion))
+    fusion = replace(fusion, calibrations={ground: Calibration(tuple(each)) for ground, each in found.items()})
+    _write(options.out, fusion.recipe, fusion.widths, fusion.weights, fusion.centres, found)
+    print(json.dumps({"levels": LEVELS, "anchors": found}, indent=1))
 
-    english = SentenceModel(english_folder(), ENGLISH, MAX_TOKENS)
-    needing, offering = (
-        english.encode([each.text for each in said if each.language == "en"]) for said in (needs, offers)
-    )
-    print(ENGLISH, anchors(needing, offering))
+
+def _write(
+    path: Path,
+    recipe: str,
+    widths: Mapping[Space, int],
+    weights: Mapping[Space, float],
+    means: Mapping[str, Vectors],
+    found: Mapping[int, list[float]],
+) -> None:
+    stored = {
+        "recipe": recipe,
+        "widths": {str(space): width for space, width in widths.items()},
+        "weights": {str(space): weight for space, weight in weights.items()},
+        "anchors": {str(ground): each for ground, each in found.items()},
+        "centres": {name: base64.b64encode(each.astype("<f2").tobytes()).decode() for name, each in means.items()},
+    }
+    path.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

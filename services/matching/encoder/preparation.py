@@ -85,6 +85,14 @@ def english_folder() -> Path:
     return folder
 
 
+def width_of(folder: Path) -> int:
+    """Return how many numbers a model's vectors have, from its folder's ``config.json``."""
+    try:
+        return int(json.loads((folder / "config.json").read_text(encoding="utf-8"))["hidden_size"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelDamagedError(f"{folder} holds no model with a readable config.json: {error!r}") from error
+
+
 def verify(folder: Path) -> None:
     """Raise :class:`ModelDamagedError` naming the first file that is missing or differs from the manifest."""
     try:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from services.matching.encoder.encoder import read_text
+from services.matching.encoder.spaces import read_text
 from services.matching.engine import engine_of
 from services.matching.schemas import FoundStatement, FoundStatements
 from shared.contracts.profiles import StatementRole

@@ -92,9 +92,9 @@ async def save_vectors(
     session: AsyncSession,
     encoder: str,
     read: Mapping[UUID, bytes],
-    vectors: Iterable[tuple[bytes, str, npt.NDArray[np.float16]]],
+    vectors: Iterable[tuple[bytes, npt.NDArray[np.float16]]],
 ) -> int:
-    """Store vectors (text hash, model, values) and mark statements (id → text hash) as read; returns how many.
+    """Store vectors (text hash, values) and mark statements (id → text hash) as read; returns how many.
 
     A statement that was changed or erased meanwhile is left alone, and its vector is not stored: locking the rows
     makes an
@@ -105,8 +105,8 @@ async def save_vectors(
     still = {row.id: row.text_hash for row in locked if read[row.id] == row.text_hash}
     wanted = set(still.values())
     rows = [
-        {"text_hash": text_hash, "model": model, "values": HalfVector(values)}
-        for text_hash, model, values in vectors
+        {"text_hash": text_hash, "model": encoder, "values": HalfVector(values)}
+        for text_hash, values in vectors
         if text_hash in wanted
     ]
     if rows:
@@ -144,18 +144,16 @@ async def statements_of(session: AsyncSession, ids: Collection[UUID]) -> Sequenc
     return (await session.scalars(query)).all()
 
 
-async def vectors_of(
-    session: AsyncSession, models: Collection[str], ids: Collection[UUID]
-) -> dict[tuple[bytes, str], npt.NDArray[np.float16]]:
-    """Return the stored vectors of these organisations' statements by text hash and model."""
+async def vectors_of(session: AsyncSession, model: str, ids: Collection[UUID]) -> dict[bytes, npt.NDArray[np.float16]]:
+    """Return the stored vectors of these organisations' statements by text hash."""
     hashes = sa.select(col(Statement.text_hash)).where(col(Statement.organisation_id).in_(ids))
     # The binary form of halfvec (two 16-bit numbers, then big-endian halves) is read 50 times as fast as its text.
     binary = sa.func.halfvec_send(col(Vector.values), type_=sa.LargeBinary)
-    query = sa.select(col(Vector.text_hash), col(Vector.model), binary).where(
-        col(Vector.model).in_(models), col(Vector.text_hash).in_(hashes)
+    query = sa.select(col(Vector.text_hash), binary).where(
+        col(Vector.model) == model, col(Vector.text_hash).in_(hashes)
     )
     found = await session.execute(query)
-    return {(row[0], row[1]): np.frombuffer(row[2], ">f2", offset=4).astype(np.float16) for row in found}
+    return {row[0]: np.frombuffer(row[1], ">f2", offset=4).astype(np.float16) for row in found}
 
 
 async def members_of(session: AsyncSession, clusters: Collection[UUID]) -> Sequence[Organisation]:

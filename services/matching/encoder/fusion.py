@@ -1,0 +1,78 @@
+"""Joins the vectors of several models into one, so that two texts are compared by one dot product.
+
+No single model wins: English texts want the English model, other pairs want USE where it knows both languages and e5
+everywhere. A text's fused vector is the concatenation of its vectors in the spaces it has, each times the square root
+of the space's weight, and zeros in the others; so the dot product of two fused vectors is the weighted sum of their
+cosines in the spaces that both have. What such a sum means depends on which spaces those are: each such *ground* has
+a calibration of its own (see ``calibration.py``).
+"""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from services.matching.encoder.calibration import OTHER, Calibration, Vectors
+from services.matching.encoder.errors import ModelDamagedError
+from services.matching.encoder.spaces import Space
+
+Fused = npt.NDArray[np.float16]
+
+CONSTANTS = Path(__file__).with_name("fusion.json")
+"""Weights, centres and anchors of the standard models, as ``measure_calibration`` has written them."""
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """``widths``: numbers in each space's vectors; ``weights``: of the spaces' cosines; ``centres`` by language."""
+
+    recipe: str
+    widths: Mapping[Space, int]
+    weights: Mapping[Space, float]
+    centres: Mapping[str, Vectors]
+    calibrations: Mapping[int, Calibration]
+    """By ground: the bits of the spaces that both texts have."""
+
+    @property
+    def dimensions(self) -> int:
+        """Numbers in a fused vector."""
+        return sum(self.widths.values())
+
+    def part(self, space: Space) -> slice:
+        """Return where a fused vector holds the vector of this space."""
+        start = sum(self.widths[each] for each in Space if each.bit < space.bit)
+        return slice(start, start + self.widths[space])
+
+    def place(self, space: Space, vectors: Vectors, languages: Sequence[str]) -> Vectors:
+        """Return unit vectors of one model as they go into fused ones; e5's are moved by their language's centre."""
+        if space is Space.MULTILINGUAL and self.centres:
+            vectors = vectors - np.stack([self.centres.get(each, self.centres[OTHER]) for each in languages])
+            vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
+        placed: Vectors = (vectors * np.sqrt(self.weights[space])).astype(np.float32)
+        return placed
+
+
+def load_fusion(path: Path = CONSTANTS, widths: Mapping[Space, int] | None = None) -> Fusion:
+    """Read a file of constants; raises :class:`ModelDamagedError` when it is none. ``widths``: of other models."""
+    try:
+        return _read(path, tuple((widths or {}).items()))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelDamagedError(f"{path} holds no constants of the encoder: {error!r}") from error
+
+
+@cache
+def _read(path: Path, widths: tuple[tuple[Space, int], ...]) -> Fusion:
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    centres = {language: np.frombuffer(base64.b64decode(each), "<f2") for language, each in stored["centres"].items()}
+    return Fusion(
+        str(stored["recipe"]),
+        {space: int(stored["widths"][space]) for space in Space} | dict(widths),
+        {space: float(stored["weights"][space]) for space in Space},
+        {language: each.astype(np.float32) for language, each in centres.items()},
+        {int(ground): Calibration(tuple(each)) for ground, each in stored["anchors"].items()},
+    )
