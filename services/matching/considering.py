@@ -10,7 +10,7 @@ from uuid import UUID
 from services.matching.meetings import Meetings
 from services.matching.parties import Pair, Party, StatementFact, may_meet, pair_of
 from services.matching.reasons import reason_for
-from services.matching.scoring import Meeting, Scored, best_first, score_pair
+from services.matching.scoring import Judge, Meeting, Scored, best_first, score_pair
 from services.matching.search import StatementIndex
 
 
@@ -50,18 +50,21 @@ class Considering:
     def _begin(self) -> None:
         self._meetings = Meetings(self._least_similarity)
         self._known: dict[Pair, _Scoring] = {}
+        self._judge: Judge | None = None
 
-    def candidates(self, index: StatementIndex, parties: Mapping[UUID, Party]) -> Candidates:
+    def candidates(self, index: StatementIndex, parties: Mapping[UUID, Party], judge: Judge) -> Candidates:
         """Return all candidates. ``parties`` are the organisations of the index; those unchanged are the same objects
-        as the last time.
+        as the last time, and so is the judge.
         """
         try:
-            return self._candidates(index, parties)
+            return self._candidates(index, parties, judge)
         except BaseException:
             self._begin()  # half updated it would be wrong for good
             raise
 
-    def _candidates(self, index: StatementIndex, parties: Mapping[UUID, Party]) -> Candidates:
+    def _candidates(self, index: StatementIndex, parties: Mapping[UUID, Party], judge: Judge) -> Candidates:
+        if judge is not self._judge:
+            self._known, self._judge = {}, judge
         statements = {each.statement.id: each.statement for each in index.entries}
         by_pair: dict[Pair, list[Meeting]] = {}
         for meeting in self._meetings.update(index):
@@ -75,7 +78,7 @@ class Considering:
             if before is not None and before.holds(both, tuple(met)):
                 known[pair] = before
             elif may_meet(*both):
-                scored = score_pair(*both, met)
+                scored = score_pair(*both, met, judge)
                 good = scored.score >= self._least_score
                 reason = reason_for(scored, parties, statements) if good else None
                 known[pair] = _Scoring(both, tuple(met), scored, reason)

@@ -13,6 +13,7 @@ from services.matching.encoder.encoder import Encoder, load_encoder
 from services.matching.encoder.errors import ModelUnavailableError
 from services.matching.encoder.fusion import Fused
 from services.matching.encoder.spaces import ReadText, ground_of
+from services.matching.judging import Judging
 from services.matching.search import Query
 from services.matching.settings import Settings
 from services.matching.standing import Book
@@ -53,6 +54,7 @@ class Engine:
         """
         self.world = World(self.version, self.fusion.calibrations)
         self.book = Book()
+        self.judging = Judging()
         self.considering = Considering(settings.least_similarity, settings.least_score)
         self.last_round_ended = -1e9
         self.last_change = LastChange()

@@ -140,3 +140,87 @@ class Roadmap(Base, table=True):
     drafted_at: datetime | None = Field(default=None, sa_type=MOMENT)
     version_epoch: int
     version_n: int
+
+
+class EncoderRow(Base, table=True):
+    """The constants of an encoder that has made vectors: an old score can be had again only with its own."""
+
+    __tablename__ = "encoder"
+
+    version: str = Field(primary_key=True)
+    constants: dict[str, Any] = Field(sa_type=JSONB)
+    since: datetime = Field(sa_type=MOMENT)
+
+
+class RankerRow(Base, table=True):
+    """Every ranker there has been. ``state``: ``active`` (one), ``shadow`` (one at most), ``retired``, ``refused``."""
+
+    __tablename__ = "ranker"
+    __table_args__ = (
+        sa.Index("uq_ranker_active", "state", unique=True, postgresql_where=sa.text("state = 'active'")),
+        sa.Index("uq_ranker_shadow", "state", unique=True, postgresql_where=sa.text("state = 'shadow'")),
+    )
+
+    version: str = Field(primary_key=True)
+    state: str
+    parameters: dict[str, Any] = Field(sa_type=JSONB)
+    report: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+    made_at: datetime = Field(sa_type=MOMENT)
+    learned_until: datetime | None = Field(default=None, sa_type=MOMENT)
+
+
+class ProfileVersion(Base, table=True):
+    """A profile as it was when a suggestion was scored with it; ``facts`` hold its statements. Erased with it."""
+
+    __tablename__ = "profile_version"
+    __table_args__ = (sa.Index("ix_profile_version_text_hashes", "text_hashes", postgresql_using="gin"),)
+
+    organisation_id: UUID = Field(primary_key=True)
+    version: str = Field(primary_key=True)
+    facts: dict[str, Any] = Field(sa_type=JSONB)
+    text_hashes: list[bytes] = Field(default_factory=list, sa_type=ARRAY(sa.LargeBinary))
+
+
+class Scoring(Base, table=True):
+    """One scoring of a suggestion, kept for replay and for learning: what was known, what the ranker said of it.
+
+    ``met``: ids of need and offer, the better direction first; ``network_until``: the newest tie that was known;
+    ``propensity``: how likely the pair was to be shown at all.
+    """
+
+    __tablename__ = "scoring"
+    __table_args__ = (sa.Index("ix_scoring_at", "at"),)
+
+    suggestion_id: UUID = Field(primary_key=True)
+    version: str = Field(primary_key=True)
+    at: datetime = Field(sa_type=MOMENT)
+    first_id: UUID = Field(index=True)
+    second_id: UUID = Field(index=True)
+    score: float = Field(sa_type=sa.Double)
+    features: dict[str, float] = Field(sa_type=JSONB)
+    factors: dict[str, float] = Field(sa_type=JSONB)
+    met: list[list[str]] = Field(sa_type=JSONB)
+    profiles: dict[str, str] = Field(sa_type=JSONB)
+    encoder: str
+    ranker: str
+    network_until: datetime | None = Field(default=None, sa_type=MOMENT)
+    propensity: float = Field(default=1.0, sa_type=sa.Double)
+    explored: bool = False
+
+
+class Outcome(Base, table=True):
+    """What came of a pair: an answer of one side, a connection, a completed visit, a paid voucher."""
+
+    __tablename__ = "outcome"
+    __table_args__ = (
+        sa.Index("ix_outcome_pair", "first_id", "second_id"),
+        sa.Index("ix_outcome_subject", "subject_id"),
+    )
+
+    id: UUID = Field(primary_key=True)
+    first_id: UUID
+    second_id: UUID = Field(index=True)
+    kind: str
+    organisation_id: UUID | None = None
+    subject_id: UUID | None = None
+    at: datetime = Field(index=True, sa_type=MOMENT)

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.encoder.spaces import read_text
 from services.matching.encoder.text import text_hash
-from services.matching.repository import profiles
+from services.matching.repository import history, profiles
 from services.matching.roadmaps import redact_roadmaps
 from services.matching.suggestions import redact_suggestions, work_to_do
 from shared.contracts.profiles import OrganisationErased, OrganisationSnapshot, Statement
@@ -66,6 +66,7 @@ async def forget(session: AsyncSession, body: OrganisationErased) -> bool:
         return False
     said = [each.id for each in await profiles.statements_of(session, [body.organisation_id])]
     await profiles.replace_statements(session, body.organisation_id, [])
+    await profiles.forget_vectors(session, await history.forget_organisation(session, body.organisation_id))
     await redact(session, body.organisation_id)
     await redact_suggestions(session, body.organisation_id)
     await redact_roadmaps(session, body.organisation_id, said)

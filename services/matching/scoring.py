@@ -1,20 +1,13 @@
-"""How well two organisations fit: one number 0…1 and the parts it is made of. Pure and deterministic."""
+"""How well two organisations fit: what is known of a pair, judged by the ranker. Pure and deterministic."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.matching.parties import Pair, Party, pair_of
-
-DECIMALS = 4
-"""Scores are rounded, so that they are the same wherever and in whatever order they are computed."""
-
-SECOND_DIRECTION = 0.4
-"""How much of the room left by the better direction the weaker one fills: both gaining is better than one."""
-
-SECTOR_BONUS = 0.08
-LANGUAGE_BONUS = 0.06
-TAG_BONUS = 0.06
+from services.matching.ranking.network import Network
+from services.matching.ranking.ranker import DECIMALS as DECIMALS
+from services.matching.ranking.ranker import Ranker
 
 
 @dataclass(frozen=True, order=True)
@@ -32,40 +25,52 @@ class Meeting:
 class Scored:
     """A pair that may be proposed. ``meetings`` holds the best one per direction, the better direction first.
 
-    ``features`` are the shares of the score and add up to it.
+    ``features`` are the shares of the score and add up to it; ``factors`` is what the ranker was told of the pair.
     """
 
     pair: Pair
     score: float
     meetings: tuple[Meeting, ...]
     features: dict[str, float] = field(hash=False, compare=False, default_factory=dict)
+    factors: dict[str, float] = field(hash=False, compare=False, default_factory=dict)
 
 
-def score_pair(one: Party, other: Party, meetings: Iterable[Meeting]) -> Scored:
-    """Score a pair by its statements that met (at least one) and what else the two have in common.
+@dataclass(frozen=True)
+class Judge:
+    """Who says how good a pair is: a ranker, and the network as it is known."""
 
-    The better direction counts in full; all else only fills the room left to 1. Symmetric in its first two arguments.
+    ranker: Ranker
+    network: Network = field(default_factory=Network)
+
+
+def score_pair(one: Party, other: Party, meetings: Iterable[Meeting], judge: Judge) -> Scored:
+    """Score a pair by its statements that met (at least one) and what else is known. Symmetric in its sides."""
+    best = best_per_direction(meetings)
+    factors = factors_of(one, other, best, judge.network)
+    verdict = judge.ranker.judge(factors)
+    return Scored(pair_of(one.id, other.id), verdict.score, best, verdict.shares, factors)
+
+
+def factors_of(one: Party, other: Party, best: tuple[Meeting, ...], network: Network) -> dict[str, float]:
+    """Return what is known of a pair, by factor.
+
+    ``statements`` and ``both_ways``: similarity 0…1 of the better and of the other direction; ``sectors``: 0…1;
+    ``languages``, ``tags``: 1 if they have one in common; ``network``: weight of common earlier partners.
     """
-    best = _best_per_direction(meetings)
     if not best:
         raise ValueError("a pair without statements that met has no score")
-    features = {"statements": best[0].similarity}
-    score = best[0].similarity
-    second = best[1].similarity if len(best) > 1 else 0.0
-    additions = {
-        "both_ways": SECOND_DIRECTION * second,
-        "sectors": SECTOR_BONUS * sector_closeness(one.sectors, other.sectors),
-        "languages": LANGUAGE_BONUS * bool(set(one.languages) & set(other.languages)),
-        "tags": TAG_BONUS * bool(set(one.tags) & set(other.tags)),
+    return {
+        "statements": best[0].similarity,
+        "both_ways": best[1].similarity if len(best) > 1 else 0.0,
+        "sectors": sector_closeness(one.sectors, other.sectors),
+        "languages": float(bool(set(one.languages) & set(other.languages))),
+        "tags": float(bool(set(one.tags) & set(other.tags))),
+        "network": round(network.common(one.id, other.id), DECIMALS),
     }
-    for name, share in additions.items():
-        features[name] = (1 - score) * share
-        score += features[name]
-    rounded = {name: round(value, DECIMALS) for name, value in features.items() if value}
-    return Scored(pair_of(one.id, other.id), round(sum(rounded.values()), DECIMALS), best, rounded)
 
 
-def _best_per_direction(meetings: Iterable[Meeting]) -> tuple[Meeting, ...]:
+def best_per_direction(meetings: Iterable[Meeting]) -> tuple[Meeting, ...]:
+    """Return the best meeting of each direction, the better one first, ties by id."""
     best: dict[UUID, Meeting] = {}
     for meeting in sorted(meetings, key=lambda each: (-each.similarity, each.need_id, each.offer_id)):
         best.setdefault(meeting.need_organisation_id, meeting)

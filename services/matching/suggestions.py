@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.answers import ANSWERABLE, state_after
 from services.matching.models import Suggestion
+from services.matching.outcomes import note_answer, note_connection
 from services.matching.repository import suggestions as rows
 from shared.bell import Bell
 from shared.clock import now
@@ -75,8 +76,11 @@ async def answer_suggestion(
     row.state = state_after(_answer(row.first_answer), _answer(row.second_answer))
     row.settled = False
     work_to_do.ring_after_commit(session)
+    pair, moment = (row.first_id, row.second_id), now()
+    await note_answer(session, pair, organisation_id, answer, moment)
     if row.state == SuggestionState.CONNECTED:
-        row.connected_at = now()
+        row.connected_at = moment
+        await note_connection(session, pair, moment)
         await tell(session, row, SUGGESTION_CONNECTED)
     else:
         await tell(session, row, SUGGESTION_ANSWERED)

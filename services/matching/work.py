@@ -6,12 +6,14 @@ from uuid import UUID
 
 from services.matching.encoder.errors import ModelUnavailableError
 from services.matching.engine import Engine, engine_of
+from services.matching.judging import install_start_ranker
 from services.matching.reading import read_batch
-from services.matching.repository import profiles
+from services.matching.repository import history, profiles
 from services.matching.repository import suggestions as rows
 from services.matching.roadmaps import DRAFT, draft_roadmap
 from services.matching.rounds import run_round
 from shared.bell import heard
+from shared.clock import now
 from shared.context import Context
 from shared.messaging import Jobs
 from shared.service import Periodic
@@ -40,6 +42,8 @@ async def read_and_match(context: Context) -> None:
     if not engine.checked_readers:
         async with context.database.transaction() as session:
             await profiles.forget_encoder(session, engine.version)
+            await history.remember_encoder(session, engine.version, engine.fusion.constants, now())
+            await install_start_ranker(session)
         engine.checked_readers = True
     until = time.monotonic() + TURN_SECONDS
     while time.monotonic() < until:

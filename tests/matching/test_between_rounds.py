@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from services.matching import considering
 from services.matching.considering import Candidates, Considering
 from services.matching.parties import Party
+from services.matching.ranking.ranker import Curve, start_ranker
+from services.matching.scoring import Judge
 from services.matching.search import Indexed, StatementIndex
 from services.matching.standing import Book
 from services.matching.suggestions import answer_suggestion
@@ -21,13 +23,17 @@ from tests.matching.test_meetings import some
 from tests.matching.test_search import CALIBRATIONS
 
 LEAST = (0.5, 0.55)
+JUDGE = Judge(start_ranker())
 NEED = "recycling of lithium batteries from electric cars"
 
 
-def candidates(made: Considering, stored: dict[int, Indexed], parties: dict[int, Party]) -> Candidates:
+def candidates(
+    made: Considering, stored: dict[int, Indexed], parties: dict[int, Party], judge: Judge = JUDGE
+) -> Candidates:
     """Return the candidates of these statements and their organisations (which have the same numbers)."""
     index = StatementIndex(stored.values(), CALIBRATIONS)
-    return made.candidates(index, {UUID(int=number): party for number, party in parties.items() if number in stored})
+    known = {UUID(int=number): party for number, party in parties.items() if number in stored}
+    return made.candidates(index, known, judge)
 
 
 def a_history(seed: int) -> bool:
@@ -68,6 +74,22 @@ def test_a_score_kept_without_comparing_what_it_was_made_of_would_be_stale(
 
     monkeypatch.setattr(considering._Scoring, "holds", careless)
     assert not all(map(a_history, range(20)))
+
+
+def test_another_judge_scores_every_pair_again() -> None:
+    chance = np.random.default_rng(3)
+    kept, stored = Considering(*LEAST), {number: some(chance, number) for number in range(1, 16)}
+    parties = {
+        number: Party(UUID(int=number), OrganisationKind.SME, f"Firm {number}", entry.country)
+        for number, entry in stored.items()
+    }
+    curves = {**JUDGE.ranker.curves, "statements": Curve((0.0, 1.0), (0.0, 9.0))}
+    other = Judge(replace(JUDGE.ranker, curves=curves))
+    before = candidates(kept, stored, parties)
+    assert before.scored
+    after = candidates(kept, stored, parties, other)
+    assert after == candidates(Considering(*LEAST), stored, parties, other)
+    assert {each.score for each in after.scored} != {each.score for each in before.scored}
 
 
 async def what_stands(matching: Matching, book: Book) -> tuple[set[object], list[object]]:

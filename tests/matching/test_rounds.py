@@ -162,7 +162,7 @@ async def test_while_statements_wait_only_very_good_pairs_are_proposed_and_nothi
 
     await matching.hear(*town())
     await matching.settle()
-    weaker = "organic goat cheese with honey nuts"
+    weaker = "organic goat milk with honey nuts"
     await matching.hear(
         organisation("Chevre", "FR", offers=[PUMPS], n=2),
         organisation("Kaese", "DE", offers=[weaker]),

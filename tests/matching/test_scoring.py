@@ -1,15 +1,19 @@
 """Scores: symmetric, between 0 and 1, made of parts that add up, and the better the more the two have in common."""
 
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.matching.parties import Party, may_meet, pair_of
-from services.matching.scoring import Meeting, best_first, score_pair, sector_closeness
+from services.matching.ranking.network import Network, Tie, network_of
+from services.matching.ranking.ranker import start_ranker
+from services.matching.scoring import Judge, Meeting, best_first, score_pair, sector_closeness
 from shared.contracts.profiles import OrganisationKind
 
 SME = OrganisationKind.SME
+JUDGE = Judge(start_ranker())
 codes = st.lists(st.sampled_from(["28.99", "28.22", "10.51", "62.10"]), max_size=3).map(tuple)
 words = st.lists(st.sampled_from(["en", "de", "fr"]), max_size=3).map(tuple)
 
@@ -46,30 +50,46 @@ def test_a_score_is_symmetric_bounded_and_the_sum_of_its_parts(
     one = party(1, sectors=mine, languages=my_words, tags=my_words)
     other = party(2, "FR", sectors=theirs, languages=their_words, tags=their_words)
     met = data.draw(meetings(one, other))
-    scored = score_pair(one, other, met)
-    assert scored == score_pair(other, one, list(reversed(met)))
-    assert scored.features == score_pair(other, one, met).features
-    assert 0 <= scored.score <= 1.0001
+    scored = score_pair(one, other, met, JUDGE)
+    assert scored == score_pair(other, one, list(reversed(met)), JUDGE)
+    assert scored.features == score_pair(other, one, met, JUDGE).features
+    assert 0 < scored.score < 1
     assert abs(sum(scored.features.values()) - scored.score) < 1e-9
-    assert scored.score >= max(each.similarity for each in met) - 1e-9
 
 
 @given(st.floats(0, 0.99), st.floats(0, 1))
 def test_gaining_both_ways_is_better_than_one_way(best: float, second: float) -> None:
     one, other = party(1), party(2, "FR")
-    single = score_pair(one, other, [meeting(one, other, best)])
-    both = score_pair(one, other, [meeting(one, other, best), meeting(other, one, min(best, second), 2)])
+    single = score_pair(one, other, [meeting(one, other, best)], JUDGE)
+    both = score_pair(one, other, [meeting(one, other, best), meeting(other, one, min(best, second), 2)], JUDGE)
     assert both.score >= single.score
     assert len(both.meetings) == 2
 
 
-def test_what_two_have_in_common_only_fills_the_room_that_statements_leave() -> None:
-    plain = score_pair(party(1), party(2, "FR"), [meeting(party(1), party(2), 0.6)])
+def test_what_two_have_in_common_speaks_for_them_but_less_than_their_statements() -> None:
+    plain = score_pair(party(1), party(2, "FR"), [meeting(party(1), party(2), 0.6)], JUDGE)
     alike = {"sectors": ("28.99",), "languages": ("en",), "tags": ("low-carbon",)}
-    close = score_pair(party(1, **alike), party(2, "FR", **alike), [meeting(party(1), party(2), 0.6)])
-    assert plain.score == 0.6
-    assert 0.6 < close.score < 0.7
-    assert set(close.features) == {"statements", "sectors", "languages", "tags"}
+    close = score_pair(party(1, **alike), party(2, "FR", **alike), [meeting(party(1), party(2), 0.6)], JUDGE)
+    assert plain.score < close.score < 0.9
+    assert set(close.features) == {"before", "statements", "sectors", "languages", "tags"}
+    assert max(close.features, key=lambda name: close.features[name]) == "statements"
+
+
+def test_having_no_language_in_common_speaks_against_a_pair() -> None:
+    strangers = party(1, languages=("de",)), party(2, "FR", languages=("fr",))
+    assert score_pair(*strangers, [meeting(*strangers, 0.6)], JUDGE).features["languages"] < 0
+
+
+def test_common_partners_speak_for_a_pair_and_rare_ones_more() -> None:
+    one, other, met = party(1), party(2, "FR"), [meeting(party(1), party(2), 0.6)]
+    day = datetime(2026, 11, 1, tzinfo=UTC)
+    ties = [Tie(day, side.id, UUID(int=9)) for side in (one, other)]
+    crowd = [Tie(day, UUID(int=9), UUID(int=number)) for number in range(20, 60)]
+    rare, common = (
+        score_pair(one, other, met, Judge(start_ranker(), network_of(each))) for each in (ties, ties + crowd)
+    )
+    assert score_pair(one, other, met, JUDGE).score < common.score < rare.score
+    assert network_of(ties, until=day - timedelta(days=1)) == Network()
 
 
 def test_sectors_are_close_by_class_or_by_division() -> None:
@@ -93,9 +113,9 @@ def test_some_may_not_meet() -> None:
 def test_pairs_below_the_quality_floor_are_left_out_and_order_does_not_matter(order: list[int], floor: float) -> None:
     one, two, three = party(1), party(2, "FR"), party(3, "PL")
     scored = [
-        score_pair(one, two, [meeting(one, two, 0.9, 1), meeting(two, one, 0.5, 2)]),
-        score_pair(one, three, [meeting(one, three, 0.7, 3), meeting(three, one, 0.2, 4)]),
-        score_pair(two, three, [meeting(two, three, 0.4, 5), meeting(three, two, 0.35, 6)]),
+        score_pair(one, two, [meeting(one, two, 0.9, 1), meeting(two, one, 0.5, 2)], JUDGE),
+        score_pair(one, three, [meeting(one, three, 0.7, 3), meeting(three, one, 0.2, 4)], JUDGE),
+        score_pair(two, three, [meeting(two, three, 0.4, 5), meeting(three, two, 0.35, 6)], JUDGE),
     ]
     best = best_first([scored[each] for each in order], floor)
     assert best == best_first(scored, floor)

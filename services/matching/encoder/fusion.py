@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +44,12 @@ class Fusion:
         """Numbers in a fused vector."""
         return sum(self.widths.values())
 
+    @property
+    def constants(self) -> dict[str, Any]:
+        """What is needed to compare stored vectors again, as JSON."""
+        anchors = {str(ground): list(each.anchors) for ground, each in self.calibrations.items()}
+        return {"recipe": self.recipe, "anchors": anchors}
+
     def part(self, space: Space) -> slice:
         """Return where a fused vector holds the vector of this space."""
         start = sum(self.widths[each] for each in Space if each.bit < space.bit)
@@ -65,6 +72,11 @@ def load_fusion(path: Path = CONSTANTS, widths: Mapping[Space, int] | None = Non
         raise ModelDamagedError(f"{path} holds no constants of the encoder: {error!r}") from error
 
 
+def calibrations_from(constants: Mapping[str, Any]) -> dict[int, Calibration]:
+    """Return the calibrations by ground out of stored :attr:`Fusion.constants`."""
+    return {int(ground): Calibration(tuple(each)) for ground, each in constants["anchors"].items()}
+
+
 @cache
 def _read(path: Path, widths: tuple[tuple[Space, int], ...]) -> Fusion:
     stored = json.loads(path.read_text(encoding="utf-8"))
@@ -74,5 +86,5 @@ def _read(path: Path, widths: tuple[tuple[Space, int], ...]) -> Fusion:
         {space: int(stored["widths"][space]) for space in Space} | dict(widths),
         {space: float(stored["weights"][space]) for space in Space},
         {language: each.astype(np.float32) for language, each in centres.items()},
-        {int(ground): Calibration(tuple(each)) for ground, each in stored["anchors"].items()},
+        calibrations_from(stored),
     )

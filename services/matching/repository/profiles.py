@@ -9,10 +9,11 @@ import numpy.typing as npt
 import sqlalchemy as sa
 from pgvector import HalfVector
 from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import array as pg_array
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from services.matching.models import Organisation, Statement, Vector, change_sequence
+from services.matching.models import Organisation, ProfileVersion, Statement, Vector, change_sequence
 from shared.contracts import Version
 from shared.contracts.profiles import OrganisationStatus
 from shared.database import upsert_if_newer
@@ -56,10 +57,11 @@ async def replace_statements(
 
 
 async def forget_vectors(session: AsyncSession, text_hashes: Collection[bytes]) -> None:
-    """Delete the vectors of these texts, as far as no statement says them any more."""
+    """Delete the vectors of these texts, as far as no statement says them any more and no replay needs them."""
     if text_hashes:
-        said = sa.select(col(Statement.text_hash))
-        orphan = sa.and_(col(Vector.text_hash).in_(text_hashes), col(Vector.text_hash).not_in(said))
+        said = sa.exists().where(col(Statement.text_hash) == col(Vector.text_hash))
+        kept = sa.exists().where(col(ProfileVersion.text_hashes).op("@>")(pg_array([col(Vector.text_hash)])))
+        orphan = sa.and_(col(Vector.text_hash).in_(text_hashes), sa.not_(said), sa.not_(kept))
         await session.execute(sa.delete(Vector).where(orphan))
 
 

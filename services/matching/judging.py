@@ -1,0 +1,48 @@
+"""The judge of the running service: the active ranker and the network of ties, brought up to date before a round."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.matching.ranking.network import network_of
+from services.matching.ranking.ranker import from_json, start_ranker
+from services.matching.repository import history
+from services.matching.scoring import Judge
+from shared.clock import now
+
+ACTIVE, SHADOW, RETIRED, REFUSED = "active", "shadow", "retired", "refused"
+
+
+class Judging:
+    """Keeps one judge until ranker or ties change, for a new one means that every pair is scored again."""
+
+    def __init__(self) -> None:
+        self.judge = Judge(start_ranker())
+        self._ties: tuple[int, datetime | None] = (0, None)
+        self._version = self.judge.ranker.version
+
+    @property
+    def version(self) -> str:
+        """The active ranker's version."""
+        return self._version
+
+    async def refresh(self, session: AsyncSession) -> bool:
+        """Read what is active now; returns whether it is another judge than before."""
+        row = await history.ranker_in_state(session, ACTIVE)
+        version = row.version if row is not None else start_ranker().version
+        ties = await history.newest_tie(session)
+        if (version, ties) == (self._version, self._ties):
+            return False
+        ranker = from_json(row.parameters) if row is not None else start_ranker()
+        network = network_of(await history.ties(session)) if ties != self._ties else self.judge.network
+        self.judge, self._version, self._ties = Judge(ranker, network), version, ties
+        return True
+
+
+async def install_start_ranker(session: AsyncSession) -> None:
+    """Make the shipped ranker the active one of a new installation; does nothing when there is one."""
+    ranker = start_ranker()
+    values = {"version": ranker.version, "state": ACTIVE, "parameters": ranker.to_json(), "report": {},
+              "made_at": now()}  # fmt: skip
+    if await history.ranker_in_state(session, ACTIVE) is None:
+        await history.add_ranker(session, values)

@@ -1,0 +1,138 @@
+"""SQL for what matching remembers: encoders and rankers by version, scorings, profile versions, outcomes, ties."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from services.matching.models import EncoderRow, Outcome, ProfileVersion, RankerRow, Scoring, Vector
+from services.matching.ranking.network import Tie
+
+TIES = ("connected", "visited", "paid")
+"""Outcomes that begin a tie of the network; an answer alone does not."""
+
+
+async def remember_encoder(session: AsyncSession, version: str, constants: Mapping[str, Any], since: datetime) -> None:
+    """Keep an encoder's constants; those of a known version stay as they are."""
+    values = {"version": version, "constants": dict(constants), "since": since}
+    await session.execute(insert(EncoderRow).values(values).on_conflict_do_nothing())
+
+
+async def encoder_constants(session: AsyncSession, version: str) -> dict[str, Any] | None:
+    """Return the constants of an encoder, ``None`` if it was never used here."""
+    return await session.scalar(sa.select(col(EncoderRow.constants)).where(col(EncoderRow.version) == version))
+
+
+async def ranker_in_state(session: AsyncSession, state: str) -> RankerRow | None:
+    """Return the active or the shadow ranker."""
+    return (await session.scalars(sa.select(RankerRow).where(col(RankerRow.state) == state))).one_or_none()
+
+
+async def ranker(session: AsyncSession, version: str) -> RankerRow | None:
+    """Return a ranker of any state."""
+    return await session.get(RankerRow, version)
+
+
+async def add_ranker(session: AsyncSession, values: Mapping[str, Any]) -> bool:
+    """Store a ranker unless its version, or another one in its state, is there; returns whether it was stored."""
+    statement = insert(RankerRow).values(dict(values)).on_conflict_do_nothing()
+    return bool((await session.execute(statement.returning(col(RankerRow.version)))).scalar())
+
+
+async def set_ranker_state(session: AsyncSession, version: str, state: str, report: Mapping[str, Any]) -> None:
+    """Move a ranker to another state, with the report that says why."""
+    change = sa.update(RankerRow).where(col(RankerRow.version) == version)
+    await session.execute(change.values(state=state, report=dict(report)))
+
+
+async def keep_profiles(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Keep profile versions that a scoring has used; known ones stay as they are."""
+    if rows:
+        await session.execute(insert(ProfileVersion).on_conflict_do_nothing(), [dict(each) for each in rows])
+
+
+async def profile_versions(session: AsyncSession, versions: Mapping[UUID, str]) -> dict[UUID, ProfileVersion]:
+    """Return these versions of these organisations' profiles, as far as they are kept."""
+    keys = sa.tuple_(col(ProfileVersion.organisation_id), col(ProfileVersion.version))
+    query = sa.select(ProfileVersion).where(keys.in_(list(versions.items())))
+    return {row.organisation_id: row for row in (await session.scalars(query)).all()}
+
+
+async def add_scorings(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Keep what suggestions were scored with."""
+    if rows:
+        await session.execute(insert(Scoring).on_conflict_do_nothing(), [dict(each) for each in rows])
+
+
+async def scoring(session: AsyncSession, suggestion_id: UUID, version: str | None) -> Scoring | None:
+    """Return a scoring of a suggestion: the one of this version, or the newest."""
+    query = sa.select(Scoring).where(col(Scoring.suggestion_id) == suggestion_id)
+    if version is not None:
+        query = query.where(col(Scoring.version) == version)
+    return (await session.scalars(query.order_by(col(Scoring.at).desc()).limit(1))).one_or_none()
+
+
+async def scorings(session: AsyncSession) -> Sequence[Scoring]:
+    """Return all scorings, oldest first."""
+    return (await session.scalars(sa.select(Scoring).order_by(col(Scoring.at), col(Scoring.suggestion_id)))).all()
+
+
+async def stored_vectors(
+    session: AsyncSession, encoder: str, text_hashes: Collection[bytes]
+) -> dict[bytes, npt.NDArray[np.float16]]:
+    """Return fused vectors by text hash, as an encoder (perhaps one of before) has made them."""
+    binary = sa.func.halfvec_send(col(Vector.values), type_=sa.LargeBinary)
+    query = sa.select(col(Vector.text_hash), binary)
+    query = query.where(col(Vector.model) == encoder, col(Vector.text_hash).in_(text_hashes))
+    rows = await session.execute(query)
+    return {row[0]: np.frombuffer(row[1], ">f2", offset=4).astype(np.float16) for row in rows}
+
+
+async def add_outcome(session: AsyncSession, values: Mapping[str, Any]) -> None:
+    """Note what came of a pair."""
+    await session.execute(insert(Outcome).values(dict(values)))
+
+
+async def outcomes(session: AsyncSession) -> Sequence[Outcome]:
+    """Return all outcomes, oldest first."""
+    return (await session.scalars(sa.select(Outcome).order_by(col(Outcome.at), col(Outcome.id)))).all()
+
+
+async def pair_of_subject(session: AsyncSession, subject_id: UUID) -> tuple[UUID, UUID] | None:
+    """Return the pair that an outcome about this visit concerned."""
+    query = sa.select(col(Outcome.first_id), col(Outcome.second_id)).where(col(Outcome.subject_id) == subject_id)
+    row = (await session.execute(query.limit(1))).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+async def ties(session: AsyncSession) -> list[Tie]:
+    """Return the dated ties between organisations: connections, completed visits, paid vouchers."""
+    query = sa.select(col(Outcome.at), col(Outcome.first_id), col(Outcome.second_id)).where(col(Outcome.kind).in_(TIES))
+    return [Tie(row[0], row[1], row[2]) for row in await session.execute(query)]
+
+
+async def newest_tie(session: AsyncSession) -> tuple[int, datetime | None]:
+    """Return how many ties there are and when the newest began: whether the network must be read again."""
+    query = sa.select(sa.func.count(), sa.func.max(col(Outcome.at))).where(col(Outcome.kind).in_(TIES))
+    row = (await session.execute(query)).one()
+    return int(row[0]), row[1]
+
+
+async def forget_organisation(session: AsyncSession, organisation_id: UUID) -> set[bytes]:
+    """Delete an erased organisation's profile versions, and what its pairs' scorings and outcomes tell of it.
+
+    Returns the texts that the profile versions said. The scorings stay as bare facts that a suggestion was made.
+    """
+    versions = sa.delete(ProfileVersion).where(col(ProfileVersion.organisation_id) == organisation_id)
+    said = (await session.scalars(versions.returning(col(ProfileVersion.text_hashes)))).all()
+    for table in (Scoring, Outcome):
+        sides = sa.or_(col(table.first_id) == organisation_id, col(table.second_id) == organisation_id)
+        await session.execute(sa.delete(table).where(sides))
+    return {each for hashes in said for each in hashes}

@@ -1,0 +1,164 @@
+"""Any past suggestion can be scored again as of its day, whatever has changed since."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+
+from services.matching.encoder.encoder import Encoder
+from services.matching.encoder.fusion import load_fusion
+from services.matching.engine import Engine
+from services.matching.judging import ACTIVE, RETIRED
+from services.matching.outcomes import note_connection
+from services.matching.ranking.ranker import Curve, start_ranker
+from services.matching.replay import Replayed, replay
+from services.matching.repository import history, profiles
+from services.matching.work import read_and_match
+from shared.clock import now
+from shared.contracts.profiles import OrganisationStatus
+from shared.problems import Problem
+from tests.matching.conftest import Matching, WordModel, identifier, organisation
+
+NEED = "recycling of lithium batteries from electric cars"
+OFFER = "we recycle lithium batteries of electric cars"
+LANGUAGES = {"languages": ("de", "en")}
+
+
+@pytest.fixture
+async def suggested(matching: Matching) -> UUID:
+    """A suggestion made by the leader on a quiet day."""
+    matching.engine.settings.round_quiet_seconds = 0
+    await matching.hear(
+        organisation("Akku", "DE", needs=[NEED], offers=["quiet heat pumps"], sectors=("38.32",), **LANGUAGES),
+        organisation("Pile", "FR", offers=[OFFER], needs=["heat pumps that are quiet"], sectors=("38.32",)),
+    )
+    await read_and_match(matching.context)
+    (row,) = (await matching.suggestions()).values()
+    return row.id
+
+
+async def again(matching: Matching, suggestion: UUID, version: str | None = "1.1") -> Replayed:
+    """Return the replay of one scoring."""
+    async with matching.context.database.session() as session:
+        return await replay(session, suggestion, version)
+
+
+async def another_day(matching: Matching) -> None:
+    """Change everything that a score is made of: profiles, models, ranker, network."""
+    ranker = start_ranker()
+    other = replace(ranker, curves={**ranker.curves, "statements": Curve((0.0, 1.0), (0.0, 7.0))})
+    async with matching.context.database.transaction() as session:
+        await history.set_ranker_state(session, ranker.version, RETIRED, {})
+        await history.add_ranker(
+            session, {"version": other.version, "state": ACTIVE, "parameters": other.to_json(), "made_at": now()}
+        )
+        for side in ("Akku", "Pile"):
+            pair = sorted((identifier(side), identifier("Friend")))
+            await note_connection(session, (pair[0], pair[1]), now())
+    await matching.hear(
+        organisation("Akku", "DE", needs=["batteries recycling"], sectors=("10.51",), n=2),
+        organisation("Pile", "FR", offers=["recycling batteries", "bread"], n=2),
+    )
+    fusion = replace(load_fusion(), recipe="other", weights=dict.fromkeys(load_fusion().weights, 0.2))
+    models = {space: WordModel(f"new-{space}", width) for space, width in fusion.widths.items()}
+    matching.context.state.engine = Engine(matching.engine.settings, Encoder(models, fusion))
+    matching.engine.settings.round_quiet_seconds = 0
+    await read_and_match(matching.context)
+
+
+async def test_a_score_comes_out_the_same_after_profiles_models_ranker_and_network_have_changed(
+    matching: Matching, suggested: UUID
+) -> None:
+    first = await again(matching, suggested)
+    assert first.same
+    await another_day(matching)
+    (row,) = (await matching.suggestions(None)).values()
+    assert (row.version_n, row.score) != (1, first.scoring.score)
+    later = await again(matching, suggested)
+    assert later.again == first.again
+    assert later.again.features == first.scoring.features
+    assert later.again.factors == first.scoring.factors
+    newest = await again(matching, suggested, None)
+    assert newest.same
+    assert newest.scoring.ranker != first.scoring.ranker
+
+
+@pytest.mark.parametrize("guard", ["ranker", "constants", "profiles", "network"])
+async def test_with_anything_of_today_in_it_a_replay_would_differ(
+    matching: Matching, suggested: UUID, guard: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Negative controls: one part of what is kept is taken from today."""
+    first = await again(matching, suggested)
+    await another_day(matching)
+    if guard == "ranker":
+        keep = history.ranker
+
+        async def today(session, version):
+            return await history.ranker_in_state(session, ACTIVE) or await keep(session, version)
+
+        monkeypatch.setattr(history, "ranker", today)
+    elif guard == "constants":
+        anchors = {"anchors": {"7": [0, 0.01, 0.02, 0.03, 0.04, 1.0]}}
+
+        async def others(session, version):
+            return anchors
+
+        monkeypatch.setattr(history, "encoder_constants", others)
+    elif guard == "profiles":
+        kept = history.profile_versions
+
+        async def changed(session, versions):
+            found = await kept(session, versions)
+            for row in found.values():
+                row.facts = {**row.facts, "languages": ["xx"] if row.facts["country"] == "DE" else ["yy"]}
+            return found
+
+        monkeypatch.setattr(history, "profile_versions", changed)
+    else:
+
+        async def undated(session):
+            return [replace(each, since=datetime(2020, 1, 1, tzinfo=UTC)) for each in await ties(session)]
+
+        ties = history.ties
+        monkeypatch.setattr(history, "ties", undated)
+        monkeypatch.setattr("services.matching.replay.network_of", lambda ties, until: network_of(ties))
+        from services.matching.ranking.network import network_of
+    assert (await again(matching, suggested)).again != first.again
+
+
+async def test_an_erased_organisation_answers_erased(matching: Matching, suggested: UUID) -> None:
+    await matching.erase("Pile")
+    await matching.settle()
+    with pytest.raises(Problem) as refused:
+        await again(matching, suggested)
+    # Erased is erased: of the scoring itself nothing is left either.
+    assert refused.value.status == 410
+    assert refused.value.rule == "erased"
+    async with matching.context.database.session() as session:
+        assert await session.scalar(sa.text("SELECT count(*) FROM profile_version")) == 1
+        assert await session.scalar(sa.text("SELECT count(*) FROM scoring")) == 0
+
+
+async def test_a_replay_says_what_is_no_longer_kept(matching: Matching, suggested: UUID) -> None:
+    async with matching.context.database.transaction() as session:
+        await session.execute(sa.text("DELETE FROM text_vector"))
+    with pytest.raises(Problem, match="vector of a statement"):
+        await again(matching, suggested)
+    with pytest.raises(Problem) as refused:
+        await again(matching, suggested, "7.7")
+    assert refused.value.status == 404
+
+
+async def test_vectors_that_a_replay_needs_stay_when_nobody_says_their_text_any_more(
+    matching: Matching, suggested: UUID
+) -> None:
+    await matching.hear(
+        organisation("Akku", "DE", needs=["bread"], n=2),
+        organisation("Pile", "FR", n=3, status=OrganisationStatus.WITHDRAWN),
+    )
+    async with matching.context.database.transaction() as session:
+        hashes = set((await session.scalars(sa.text("SELECT text_hash FROM text_vector"))).all())
+        await profiles.forget_vectors(session, hashes)
+    assert (await again(matching, suggested)).same
