@@ -1,5 +1,5 @@
 """Composition root: ``python -m services.matching [migrate] [--role all|http|worker]``, ``… prepare-models
-[--directory DIR]``.
+[--directory DIR]``, ``… evaluate partners|calls|cpv --data DIR --queries FILE [--json]``.
 """
 
 import sys
@@ -31,6 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from services.matching.prepare_models import prepare
 
         return prepare(given[1:])
+    if given[:1] == ["evaluate"]:
+        from services.matching.evaluation.command import evaluate
+
+        return evaluate(given[1:])
     service.main(given)
     return 0
 

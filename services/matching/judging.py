@@ -1,10 +1,15 @@
 """The judge of the running service: the active ranker and the network of ties, brought up to date before a round."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.matching.ranking.network import network_of
+from services.matching.parties import Party
+from services.matching.ranking.cooperation import Actor, KnownPast
+from services.matching.ranking.network import Tie, network_of
 from services.matching.ranking.ranker import from_json, start_ranker
 from services.matching.repository import history
 from services.matching.scoring import Judge
@@ -26,17 +31,33 @@ class Judging:
         """The active ranker's version."""
         return self._version
 
-    async def refresh(self, session: AsyncSession) -> bool:
-        """Read what is active now; returns whether it is another judge than before."""
+    async def refresh(self, session: AsyncSession, parties: Mapping[UUID, Party]) -> bool:
+        """Read what is active now; returns whether it is another judge than before.
+
+        ``parties``: the organisations as they are known, for what their partners' sectors say.
+        """
         row = await history.ranker_in_state(session, ACTIVE)
         version = row.version if row is not None else start_ranker().version
         ties = await history.newest_tie(session)
         if (version, ties) == (self._version, self._ties):
             return False
         ranker = from_json(row.parameters) if row is not None else start_ranker()
-        network = network_of(await history.ties(session)) if ties != self._ties else self.judge.network
-        self.judge, self._version, self._ties = Judge(ranker, network), version, ties
+        network, past = self.judge.network, self.judge.past
+        if ties != self._ties:
+            known = await history.ties(session)
+            network, past = network_of(known), past_of(known, parties)
+        self.judge, self._version, self._ties = Judge(ranker, network, past), version, ties
         return True
+
+
+def past_of(ties: Sequence[Tie], parties: Mapping[UUID, Party]) -> KnownPast:
+    """Return what the ties of organisations tell, their NACE divisions taken for the themes they work on."""
+    count = Counter(side for tie in ties for side in (tie.one, tie.other) if side in parties)
+    actors = {
+        each: Actor({code[:2]: 1.0 for code in parties[each].sectors}, parties[each].country, projects)
+        for each, projects in count.items()
+    }
+    return KnownPast(actors, [(tie.one, tie.other) for tie in ties])
 
 
 async def install_start_ranker(session: AsyncSession) -> None:

@@ -11,6 +11,7 @@ from services.matching.encoder.fusion import Fused, calibrations_from
 from services.matching.encoder.spaces import ground_of
 from services.matching.models import ProfileVersion, Scoring
 from services.matching.parties import StatementFact
+from services.matching.ranking.cooperation import RecordedPast
 from services.matching.ranking.network import network_of
 from services.matching.ranking.ranker import from_json
 from services.matching.recording import party_from, statements_from
@@ -37,7 +38,8 @@ class Replayed:
 async def replay(session: AsyncSession, suggestion_id: UUID, version: str | None) -> Replayed:
     """Score a suggestion as of the day of one of its scorings (the newest if ``version`` is ``None``).
 
-    Everything is read from what was kept on that day: nothing of today's profiles, models or ranker enters. Raises a
+    Everything is read from what was kept on that day: nothing of today's profiles, models or ranker enters. What the
+    past of third organisations said of the pair (:mod:`.ranking.cooperation`) is taken as it was kept. Raises a
     404 problem when nothing was kept, 410 ``erased`` when one side is erased, 409 ``not-replayable`` when something
     that it needs is gone.
     """
@@ -63,7 +65,8 @@ async def replay(session: AsyncSession, suggestion_id: UUID, version: str | None
     one, other = (party_from(side, found[side].facts) for side in (kept.first_id, kept.second_id))
     network = network_of(await history.ties(session), kept.network_until or datetime.min.replace(tzinfo=kept.at.tzinfo))
     met = _meetings(index, kept.met)
-    return Replayed(kept, score_pair(one, other, met, Judge(from_json(ranker.parameters), network)))
+    judge = Judge(from_json(ranker.parameters), network, RecordedPast(kept.factors))
+    return Replayed(kept, score_pair(one, other, met, judge))
 
 
 async def require_not_erased(session: AsyncSession, *organisations: UUID) -> None:

@@ -46,7 +46,7 @@ async def run_round(database: Database, engine: Engine) -> Outcome:
     async with database.session() as session:
         await world.refresh(session)
         await engine.book.refresh(session)
-        await engine.judging.refresh(session)
+        await engine.judging.refresh(session, world.parties)
     judge = engine.judging.judge
     final = world.complete
     seen = {each: known.change[0] for each, known in world.known.items() if known.complete}

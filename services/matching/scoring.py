@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.matching.parties import Pair, Party, pair_of
+from services.matching.ranking.cooperation import Past
 from services.matching.ranking.network import Network
 from services.matching.ranking.ranker import DECIMALS as DECIMALS
 from services.matching.ranking.ranker import Ranker
@@ -37,35 +38,39 @@ class Scored:
 
 @dataclass(frozen=True)
 class Judge:
-    """Who says how good a pair is: a ranker, and the network as it is known."""
+    """Who says how good a pair is: a ranker, and what is known of who has worked with whom."""
 
     ranker: Ranker
     network: Network = field(default_factory=Network)
+    past: Past | None = field(default=None, compare=False)
 
 
 def score_pair(one: Party, other: Party, meetings: Iterable[Meeting], judge: Judge) -> Scored:
     """Score a pair by its statements that met (at least one) and what else is known. Symmetric in its sides."""
     best = best_per_direction(meetings)
-    factors = factors_of(one, other, best, judge.network)
+    factors = factors_of(one, other, best, judge)
     verdict = judge.ranker.judge(factors)
     return Scored(pair_of(one.id, other.id), verdict.score, best, verdict.shares, factors)
 
 
-def factors_of(one: Party, other: Party, best: tuple[Meeting, ...], network: Network) -> dict[str, float]:
+def factors_of(one: Party, other: Party, best: tuple[Meeting, ...], judge: Judge) -> dict[str, float]:
     """Return what is known of a pair, by factor.
 
     ``statements`` and ``both_ways``: similarity 0…1 of the better and of the other direction; ``sectors``: 0…1;
-    ``languages``, ``tags``: 1 if they have one in common; ``network``: weight of common earlier partners.
+    ``languages``, ``tags``: 1 if they have one in common; ``network``: weight of common earlier partners, unless both
+    have enough of them for what :mod:`.ranking.cooperation` says (its factors' names).
     """
     if not best:
         raise ValueError("a pair without statements that met has no score")
+    past = judge.past.factors(one.id, other.id) if judge.past is not None else {}
+    known = past or {"network": round(judge.network.common(one.id, other.id), DECIMALS)}
     return {
         "statements": best[0].similarity,
         "both_ways": best[1].similarity if len(best) > 1 else 0.0,
         "sectors": sector_closeness(one.sectors, other.sectors),
         "languages": float(bool(set(one.languages) & set(other.languages))),
         "tags": float(bool(set(one.tags) & set(other.tags))),
-        "network": round(network.common(one.id, other.id), DECIMALS),
+        **known,
     }
 
 

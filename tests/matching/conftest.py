@@ -45,7 +45,7 @@ class WordModel:
         self.dimensions = dimensions
         self.read: list[str] = []
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
+    def encode(self, texts: Sequence[str], languages: Sequence[str] = ()) -> Vectors:
         self.read += texts
         return np.stack([self._vector(text.removeprefix("query: ")) for text in texts])
 

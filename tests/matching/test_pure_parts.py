@@ -47,9 +47,10 @@ def test_a_stated_language_is_trusted_and_a_missing_one_is_found() -> None:
     assert language_of(None, "Wir suchen einen Partner für das Recycling von Batterien") == "de"
     assert language_of(None, "4711") == "und"
     assert read_text("A need", "en").spaces == tuple(Space)
-    assert read_text("Ein Bedarf", "de").spaces == (Space.MULTILINGUAL, Space.UNIVERSAL)
-    assert read_text("Tarve", "fi").spaces == (Space.MULTILINGUAL,)
-    assert ground_of("en") & ground_of("fi") == ground_of("fi") == Space.MULTILINGUAL.bit
+    assert read_text("Ein Bedarf", "de").spaces == (Space.MULTILINGUAL, Space.UNIVERSAL, Space.LEXICAL)
+    assert read_text("Tarve", "fi").spaces == (Space.MULTILINGUAL, Space.LEXICAL)
+    assert ground_of("en") & ground_of("ru") == Space.MULTILINGUAL.bit + Space.UNIVERSAL.bit
+    assert ground_of("fi") & ground_of("ru") == ground_of("und") == Space.MULTILINGUAL.bit
     assert read_text("", "en").spaces == ()
 
 

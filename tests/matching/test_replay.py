@@ -100,7 +100,7 @@ async def test_with_anything_of_today_in_it_a_replay_would_differ(
 
         monkeypatch.setattr(history, "ranker", today)
     elif guard == "constants":
-        anchors = {"anchors": {"7": [0, 0.01, 0.02, 0.03, 0.04, 1.0]}}
+        anchors = {"anchors": {"15": [0, 0.01, 0.02, 0.03, 0.04, 1.0]}}
 
         async def others(session, version):
             return anchors
@@ -137,7 +137,7 @@ async def test_an_erased_organisation_answers_erased(matching: Matching, suggest
     assert refused.value.status == 410
     assert refused.value.rule == "erased"
     async with matching.context.database.session() as session:
-        assert await session.scalar(sa.text("SELECT count(*) FROM profile_version")) == 1
+        assert await session.scalar(sa.text("SELECT count(*) FROM profile_version")) == 0
         assert await session.scalar(sa.text("SELECT count(*) FROM scoring")) == 0
 
 

@@ -28,8 +28,8 @@ def fused(language: str, vector: np.ndarray) -> Fused:
     fusion = load_fusion()
     made = np.zeros(fusion.dimensions, np.float32)
     for space in spaces_of(language):
-        start = fusion.part(space).start
-        made[start : start + len(vector)] = vector / np.linalg.norm(vector) * np.sqrt(fusion.weights[space])
+        start, known = fusion.part(space).start, vector[: fusion.widths[space]]
+        made[start : start + len(known)] = known / np.linalg.norm(known) * np.sqrt(fusion.weights[space])
     return made.astype(np.float16)
 
 

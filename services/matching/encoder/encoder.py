@@ -8,6 +8,7 @@ import numpy as np
 
 from services.matching.encoder.calibration import Vectors
 from services.matching.encoder.fusion import CONSTANTS, Fused, Fusion, load_fusion
+from services.matching.encoder.lexicon import Lexicon, load_lexicon
 from services.matching.encoder.preparation import (
     ENGLISH,
     MULTILINGUAL,
@@ -43,7 +44,12 @@ class Chosen:
     @property
     def version(self) -> str:
         """Name under which vectors are stored; it changes whenever a stored vector would differ."""
-        names = (_name(ENGLISH, self.english_model), _name(MULTILINGUAL, self.multilingual_model), UNIVERSAL)
+        names = (
+            _name(ENGLISH, self.english_model),
+            _name(MULTILINGUAL, self.multilingual_model),
+            UNIVERSAL,
+            Lexicon.name,
+        )
         return f"{'+'.join(names)}/{self.fusion.recipe}"
 
 
@@ -75,8 +81,9 @@ class Encoder:
 
     def _in_space(self, space: Space, reads: Sequence[ReadText]) -> Vectors:
         prefix = MULTILINGUAL_PREFIX if space is Space.MULTILINGUAL else ""
-        raw = self.models[space].encode([prefix + each.text for each in reads])
-        return self.fusion.place(space, raw, [each.language for each in reads])
+        languages = [each.language for each in reads]
+        raw = self.models[space].encode([prefix + each.text for each in reads], languages)
+        return self.fusion.place(space, raw, languages)
 
 
 def load_encoder(chosen: Chosen, threads: int | None = None) -> Encoder:
@@ -93,6 +100,7 @@ def load_encoder(chosen: Chosen, threads: int | None = None) -> Encoder:
         Space.ENGLISH: english,
         Space.MULTILINGUAL: multilingual,
         Space.UNIVERSAL: UniversalModel(),
+        Space.LEXICAL: load_lexicon(),
     }
     return Encoder(models, chosen.fusion)
 

@@ -53,7 +53,7 @@ def by_ground(needs: Sequence[ReadText], offers: Sequence[ReadText], encoder: En
     """
     needing, offering = (encoder.encode(each).astype(np.float32) for each in (needs, offers))
     fusion, found = encoder.fusion, {}
-    for ground in sorted({ground_of(each) for each in ("en", "de", "fi")}, reverse=True):
+    for ground in sorted({ground_of(each) for each in ("en", "de", "fi", "ru", "")}, reverse=True):
         spaces = [space for space in Space if space.bit & ground]
         rows = [row for row, each in enumerate(needs) if each.language != "en" or ground & Space.ENGLISH.bit]
         rows = [row for row in rows if ground_of(needs[row].language) & ground == ground]

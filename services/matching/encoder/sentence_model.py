@@ -35,8 +35,8 @@ class TextEncoder(Protocol):
     name: str
     dimensions: int
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Return unit vectors, shape (len(texts), dimensions), in the order of ``texts``."""
+    def encode(self, texts: Sequence[str], languages: Sequence[str] = ()) -> Vectors:
+        """Return unit vectors, shape (len(texts), dimensions), in the order of ``texts``; ``languages`` are theirs."""
 
 
 def cpu_has_bfloat16() -> bool:
@@ -82,7 +82,7 @@ class SentenceModel:
         self._tokenizer = tokenizer
         self.dimensions = int(self._model.get_embedding_dimension() or 0)
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
+    def encode(self, texts: Sequence[str], languages: Sequence[str] = ()) -> Vectors:
         """Return unit vectors, shape (len(texts), dimensions). Blocks: call it off the event loop."""
         cut = [text[:MAX_CHARACTERS] for text in texts]
         lengths = [len(each) for each in self.tokens(cut)] if cut else []

@@ -11,6 +11,12 @@ UNIVERSAL_LANGUAGES = frozenset(
 )
 """What USE was trained on; of any other language its vectors mean little (Finnish: 19 % of labels found)."""
 
+LEXICAL_LANGUAGES = frozenset(
+    {"bg", "cs", "da", "de", "el", "en", "es", "et", "fi", "fr", "hr", "hu", "it", "lt", "lv", "mt", "nl", "pl", "pt"}
+    | {"ro", "sk", "sl", "sv"}
+)
+"""What the lexicon was learned in: the languages of the CPV labels."""
+
 
 class Space(StrEnum):
     """One model's space each, in the order in which a fused vector holds them."""
@@ -18,6 +24,7 @@ class Space(StrEnum):
     ENGLISH = "english"
     MULTILINGUAL = "multilingual"
     UNIVERSAL = "universal"
+    LEXICAL = "lexical"
 
     @property
     def bit(self) -> int:
@@ -27,9 +34,13 @@ class Space(StrEnum):
 
 def spaces_of(language: str) -> tuple[Space, ...]:
     """Return the spaces in which texts of this language have vectors."""
-    if language == "en":
-        return tuple(Space)
-    return (Space.MULTILINGUAL, Space.UNIVERSAL) if language in UNIVERSAL_LANGUAGES else (Space.MULTILINGUAL,)
+    known = {
+        Space.ENGLISH: language == "en",
+        Space.MULTILINGUAL: True,
+        Space.UNIVERSAL: language in UNIVERSAL_LANGUAGES,
+        Space.LEXICAL: language in LEXICAL_LANGUAGES,
+    }
+    return tuple(space for space in Space if known[space])
 
 
 def ground_of(language: str) -> int:

@@ -33,7 +33,7 @@ class UniversalModel:
         except Exception as error:  # the wheel raises whatever numpy does for a damaged file
             raise ModelDamagedError(f"the package {UNIVERSAL_WHEEL} can't be loaded: {error}") from error
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
+    def encode(self, texts: Sequence[str], languages: Sequence[str] = ()) -> Vectors:
         """Return unit vectors, shape (len(texts), 512), in the order of ``texts``."""
         if not texts:
             return np.zeros((0, self.dimensions), np.float32)

@@ -68,6 +68,10 @@ class Ranker:
         found = {name: float(self.curves[name](value)) for name, value in values.items() if name in self.curves}
         return {name: value for name, value in found.items() if value}
 
+    def log_odds(self, values: Values) -> float:
+        """Return the log odds that everything known adds up to, not rounded."""
+        return self.intercept + sum(self.contributions(values).values())
+
     def judge(self, values: Values) -> Verdict:
         """Return the probability and its shares.
 

@@ -128,11 +128,22 @@ async def newest_tie(session: AsyncSession) -> tuple[int, datetime | None]:
 async def forget_organisation(session: AsyncSession, organisation_id: UUID) -> set[bytes]:
     """Delete an erased organisation's profile versions, and what its pairs' scorings and outcomes tell of it.
 
-    Returns the texts that the profile versions said. The scorings stay as bare facts that a suggestion was made.
+    Returns the texts that the profile versions said.
     """
     versions = sa.delete(ProfileVersion).where(col(ProfileVersion.organisation_id) == organisation_id)
     said = (await session.scalars(versions.returning(col(ProfileVersion.text_hashes)))).all()
     for table in (Scoring, Outcome):
         sides = sa.or_(col(table.first_id) == organisation_id, col(table.second_id) == organisation_id)
         await session.execute(sa.delete(table).where(sides))
+    # What partners said in a pair with it can't be replayed either: nothing is kept that nothing needs.
+    used = sa.exists().where(
+        sa.or_(
+            col(Scoring.first_id) == col(ProfileVersion.organisation_id),
+            col(Scoring.second_id) == col(ProfileVersion.organisation_id),
+        ),
+        col(Scoring.profiles)[sa.cast(col(ProfileVersion.organisation_id), sa.Text)].astext
+        == col(ProfileVersion.version),
+    )
+    unused = sa.delete(ProfileVersion).where(sa.not_(used)).returning(col(ProfileVersion.text_hashes))
+    said = [*said, *(await session.scalars(unused)).all()]
     return {each for hashes in said for each in hashes}
