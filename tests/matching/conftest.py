@@ -20,7 +20,7 @@ from services.matching.encoder.spaces import Space
 from services.matching.engine import Engine, engine_of
 from services.matching.models import Suggestion
 from services.matching.organisations import forget, take_over
-from services.matching.reading import read_batch
+from services.matching.reading import read_batch, read_calls
 from services.matching.rounds import Outcome, run_round
 from shared.context import Context
 from shared.contracts import Version
@@ -120,9 +120,11 @@ class Matching:
         await self.hear(body)
 
     async def read(self) -> int:
-        """Have all statements read."""
+        """Have all statements and open calls read."""
         total = 0
         while batch := await read_batch(self.context.database, self.engine):
+            total += batch
+        while batch := await read_calls(self.context.database, self.engine):
             total += batch
         return total
 
