@@ -67,6 +67,7 @@ class CallFit(BaseModel):
 
     call_id: UUID
     title: str
+    language: str
     deadline: date
     url: str | None = None
     first_similarity: float

@@ -76,4 +76,4 @@ class CallBook:
 def _open(row: Call, vector: Fused | None) -> OpenCall | None:
     if vector is None:
         return None
-    return OpenCall(row.id, row.title, row.url, tuple(row.deadlines), ground_of(row.language), vector)
+    return OpenCall(row.id, row.title, row.language, row.url, tuple(row.deadlines), ground_of(row.language), vector)

@@ -32,6 +32,7 @@ class OpenCall:
 
     id: UUID
     title: str
+    language: str
     url: str | None
     deadlines: tuple[date, ...]
     ground: int
@@ -106,6 +107,7 @@ def best_for_both(first: Fitting, second: Fitting, index: CallIndex, today: date
         fit = CallFit(
             call_id=call_id,
             title=call.title,
+            language=call.language,
             deadline=deadline,
             url=call.url,
             first_similarity=one.similarity,
