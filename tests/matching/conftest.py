@@ -187,9 +187,9 @@ class Api:
         self._client = client
         self._sign = sign
 
-    async def get(self, path: str, *token: Any, **signed: Any) -> httpx.Response:
+    async def get(self, path: str, *token: Any, params: dict[str, str] | None = None, **signed: Any) -> httpx.Response:
         """GET with a token as ``token(role, organisation_id, …)`` signs it."""
-        return await self._client.get(path, headers=self._headers(*token, **signed))
+        return await self._client.get(path, params=params, headers=self._headers(*token, **signed))
 
     async def post(self, path: str, body: dict[str, Any], *token: Any, **signed: Any) -> httpx.Response:
         """POST with a token."""
