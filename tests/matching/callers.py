@@ -14,8 +14,8 @@ TODAY = date(2026, 11, 22)
 
 
 def call(supplied_id: str, title: str, deadline: str = "2027-03-01", **more: Any) -> dict[str, Any]:
-    """Return a row of an import."""
-    return {"supplied_id": supplied_id, "title": title, "deadline": deadline, **more}
+    """Return a row of an import. In English: the stand-ins for models know nothing of other languages' centres."""
+    return {"supplied_id": supplied_id, "title": title, "deadline": deadline, "language": "en", **more}
 
 
 async def pieces(content: bytes, size: int = 1000) -> AsyncIterator[bytes]:

@@ -8,39 +8,43 @@ import pytest
 
 from services.matching.calls.fit import CallIndex, Fits, Met, OpenCall, best_for_both
 from services.matching.calls.text import OBJECTIVE_CHARACTERS, objective, read_text_of
-from services.matching.encoder.encoder import Space, calibrations
+from services.matching.encoder.fusion import Fused, load_fusion
+from services.matching.encoder.spaces import ground_of, spaces_of
 from services.matching.parties import StatementFact
 from services.matching.search import Indexed
 from shared.contracts.profiles import StatementRole
 
 TODAY = date(2026, 11, 22)
-CALIBRATIONS = calibrations("words-xx/1")
+FUSION = load_fusion()
 CHANCE = np.random.default_rng(7)
-DIRECTIONS = CHANCE.standard_normal((12, 384))
+DIRECTIONS = CHANCE.standard_normal((12, FUSION.dimensions))
 
 
-def vectors(*parts: int, english: bool = True) -> dict[Space, np.ndarray]:
-    """Return the vectors of a text that is made of some directions."""
+def vector(language: str, *parts: int) -> Fused:
+    """Return the fused vector of a text in a language that is made of some directions."""
     total = DIRECTIONS[list(parts)].sum(axis=0)
-    unit = (total / np.linalg.norm(total)).astype(np.float16)
-    return {Space.MULTILINGUAL: unit} | ({Space.ENGLISH: unit} if english else {})
+    fused = np.zeros(FUSION.dimensions)
+    for space in spaces_of(language):
+        part = total[FUSION.part(space)]
+        fused[FUSION.part(space)] = part / np.linalg.norm(part) * np.sqrt(FUSION.weights[space])
+    return fused.astype(np.float16)
 
 
 def call(number: int, *parts: int, deadlines: tuple[date, ...] = (date(2027, 3, 1),)) -> OpenCall:
     """Return a call."""
-    return OpenCall(UUID(int=number), f"Call {number}", "en", None, deadlines, vectors(*parts))
+    name = f"Call {number}"
+    return OpenCall(UUID(int=number), name, "en", None, deadlines, ground_of("en"), vector("en", *parts))
 
 
-def said(number: int, *parts: int, english: bool = True) -> Indexed:
+def said(number: int, *parts: int, language: str = "en") -> Indexed:
     """Return a statement of somebody."""
-    language = "en" if english else "de"
     fact = StatementFact(UUID(int=number), UUID(int=number * 1000), StatementRole.OFFER, language, "text")
-    return Indexed(fact, "DE", vectors(*parts, english=english))
+    return Indexed(fact, "DE", ground_of(language), vector(language, *parts))
 
 
 def index(*calls: OpenCall) -> CallIndex:
     """Return an index of calls."""
-    return CallIndex(calls, CALIBRATIONS)
+    return CallIndex(calls, FUSION.calibrations)
 
 
 def fitting(calls: CallIndex, *entries: Indexed) -> dict[int, Met]:
@@ -59,12 +63,12 @@ def test_of_two_statements_that_say_the_same_the_smaller_id_is_told() -> None:
     assert fitting(index(call(1, 0)), said(12, 0), said(11, 0))[1].statement_id == UUID(int=11)
 
 
-@pytest.mark.parametrize("english", [True, False])
-def test_the_similarity_is_the_same_in_whatever_company(english: bool) -> None:
-    alone = fitting(index(call(1, 0, 1)), said(11, 0, 1, 2, english=english))[1]
+@pytest.mark.parametrize("language", ["en", "de", "fi"])
+def test_the_similarity_is_the_same_in_whatever_company(language: str) -> None:
+    alone = fitting(index(call(1, 0, 1)), said(11, 0, 1, 2, language=language))[1]
     crowd = [call(number, number % 12, (number * 5) % 12) for number in range(2, 60)]
-    others = [said(number, 3 + number % 9, english=number % 2 == 0) for number in range(20, 40)]
-    assert fitting(index(*crowd, call(1, 0, 1)), *others, said(11, 0, 1, 2, english=english))[1] == alone
+    others = [said(number, 3 + number % 9, language=("en", "de", "fi")[number % 3]) for number in range(20, 40)]
+    assert fitting(index(*crowd, call(1, 0, 1)), *others, said(11, 0, 1, 2, language=language))[1] == alone
 
 
 def test_without_calls_or_statements_nothing_fits() -> None:

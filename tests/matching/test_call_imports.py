@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from services.matching.__main__ import service
 from services.matching.calls.parsing import CallFileParser
+from services.matching.encoder.spaces import Space
 from shared.clock import today
 from tests.matching.callers import TODAY, call, it_is, load
 from tests.matching.conftest import Api, Matching, organisation
@@ -130,7 +131,7 @@ async def test_a_changed_row_is_updated_and_only_a_changed_text_is_read_again(ma
     report = await load(matching, [call("a", PUMPS, "2027-09-09"), call("b", "Another")])
     assert report.updated == 2
     assert await matching.read() == 1
-    assert matching.models[0].read.count(PUMPS) == 1
+    assert matching.models[Space.ENGLISH].read.count(PUMPS) == 1
     async with matching.context.database.session() as session:
         assert await session.scalar(sa.text("SELECT count(DISTINCT text_hash) FROM text_vector")) == 2
 
