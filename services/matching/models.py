@@ -105,13 +105,17 @@ class Call(Base, table=True):
         sa.CheckConstraint(
             "currency IS NOT NULL OR (budget_min IS NULL AND budget_max IS NULL)", name="amount_has_currency"
         ),
-        sa.Index("ix_call_unread", "id", postgresql_where=sa.text("encoded_with IS NULL")),
+        sa.Index(
+            "ix_call_unread",
+            "closes_on",
+            postgresql_where=sa.text("encoded_with IS NULL AND status <> 'closed'"),
+        ),
         sa.Index("ix_call_text_hash", "text_hash"),
         sa.Index("ix_call_closes_on", "closes_on", "id"),
         sa.Index(
             "ix_call_unmatched", "id", postgresql_where=sa.text("matched_sequence IS DISTINCT FROM change_sequence")
         ),
-        sa.Index("ix_call_words", sa.text("to_tsvector('simple', title || ' ' || text)"), postgresql_using="gin"),
+        sa.Index("ix_call_words", sa.text("to_tsvector('english', title || ' ' || text)"), postgresql_using="gin"),
     )
 
     id: UUID = Field(primary_key=True)

@@ -23,7 +23,8 @@ Outcome = Literal["created", "updated", "unchanged"]
 
 def is_open(today: date) -> sa.ColumnElement[bool]:
     """Return the SQL condition that a call can be answered on that day or later."""
-    return sa.and_(col(Call.status) != CallStatus.CLOSED, col(Call.closes_on) >= today)
+    # Not a bound value: by the word itself the database knows that its index of unread calls will do.
+    return sa.and_(col(Call.status) != sa.literal_column(f"'{CallStatus.CLOSED}'"), col(Call.closes_on) >= today)
 
 
 async def save(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> list[Outcome]:
@@ -127,7 +128,8 @@ async def page(
 ) -> Sequence[tuple[Call, date]]:
     """Return calls with their next (or, when all have passed, last) deadline, the earliest first.
 
-    ``words``: all of them stand in title or text, or they are a part of the supplied id.
+    ``words``: all of them stand in title or text (in any form that English gives them), or they are a part of the
+    supplied id.
     """
     each = sa.func.unnest(col(Call.deadlines)).table_valued("day").render_derived()
     coming = sa.select(sa.func.min(each.c.day)).where(each.c.day >= today).correlate(Call).scalar_subquery()
@@ -136,8 +138,8 @@ async def page(
     if only_open:
         query = query.where(is_open(today))
     if words:
-        said = sa.func.to_tsvector(sa.literal_column("'simple'"), col(Call.title) + " " + col(Call.text))
-        asked = sa.func.websearch_to_tsquery(sa.literal_column("'simple'"), words)
+        said = sa.func.to_tsvector(sa.literal_column("'english'"), col(Call.title) + " " + col(Call.text))
+        asked = sa.func.websearch_to_tsquery(sa.literal_column("'english'"), words)
         query = query.where(sa.or_(said.op("@@")(asked), col(Call.supplied_id).icontains(words, autoescape=True)))
     if after is not None:
         query = query.where(sa.tuple_(day, col(Call.id)) > sa.tuple_(sa.literal(after.day), sa.literal(after.call_id)))

@@ -43,12 +43,13 @@ def upgrade() -> None:
             "currency IS NOT NULL OR (budget_min IS NULL AND budget_max IS NULL)", name="amount_has_currency"
         ),
     )
-    op.create_index("ix_call_unread", "call", ["id"], postgresql_where=sa.text("encoded_with IS NULL"))
+    waiting = sa.text("encoded_with IS NULL AND status <> 'closed'")
+    op.create_index("ix_call_unread", "call", ["closes_on"], postgresql_where=waiting)
     op.create_index("ix_call_text_hash", "call", ["text_hash"])
     op.create_index("ix_call_closes_on", "call", ["closes_on", "id"])
     unmatched = sa.text("matched_sequence IS DISTINCT FROM change_sequence")
     op.create_index("ix_call_unmatched", "call", ["id"], postgresql_where=unmatched)
-    words = sa.text("to_tsvector('simple', title || ' ' || text)")
+    words = sa.text("to_tsvector('english', title || ' ' || text)")
     op.create_index("ix_call_words", "call", [words], postgresql_using="gin")
     op.add_column("suggestion", sa.Column("call", JSONB))
     told = sa.text("(call ->> 'deadline')")
