@@ -14,6 +14,9 @@ from services.matching.parties import Pair
 from services.matching.scoring import Scored
 from shared.contracts.matching import CallFit, SuggestionState
 
+NAMES_A_CALL = (SuggestionState.PROPOSED, SuggestionState.CONNECTED)
+"""States in which a suggestion names the open call that fits both sides."""
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -77,13 +80,10 @@ def plan_round(
     chosen = {each.pair: each for each in allocate(scored, limits.per_organisation, kept, settled)}
     floor = 0.0 if final else limits.least_score_in_bursts
     propose = [each for pair, each in chosen.items() if pair not in open_pairs and each.score >= floor]
-    change = [
-        each
-        for pair, each in chosen.items()
-        if pair in alive and (_differs(each, alive[pair], reasons, limits) or call_of(pair) != alive[pair].call)
-    ]
+    change = [each for pair, each in chosen.items() if pair in alive and _differs(each, alive[pair], reasons, limits)]
     gone = [pair for pair in open_pairs if pair not in alive or (pair not in kept and pair not in chosen)]
-    staying = [each for each in standing if each.pair in kept or each.state == SuggestionState.CONNECTED]
+    moved = {*gone, *(each.pair for each in change)}
+    staying = [each for each in standing if each.state in NAMES_A_CALL and each.pair not in moved]
     recall = _recall(staying, active, call_of) if final else {}
     named = {each.pair: call_of(each.pair) for each in (*propose, *change)} | recall
     calls = {pair: call for pair, call in named.items() if call is not None}

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.models import Suggestion
 from services.matching.parties import Pair
+from services.matching.planning import NAMES_A_CALL
 from services.matching.recording import Made, call_of, profile_rows, scoring_row, values_of
 from services.matching.repository import history, profiles
 from services.matching.repository import suggestions as rows
@@ -28,9 +29,6 @@ from shared.contracts.matching import (
 from shared.database import next_version
 from shared.ids import new_id
 from shared.messaging import publish_all
-
-STANDING = (SuggestionState.PROPOSED, SuggestionState.CONNECTED)
-"""States in which a suggestion may name an open call."""
 
 Told = list[tuple[EventType[SuggestionSnapshot], Suggestion]]
 
@@ -93,7 +91,7 @@ def _recalled(made: Made, locked: Mapping[Pair, Suggestion], epoch: int) -> Told
     told: Told = []
     for pair in made.plan.recall:
         row = locked.get(pair)
-        if row is not None and row.state in STANDING and row.reason != REDACTED_REASON:
+        if row is not None and row.state in NAMES_A_CALL and row.reason != REDACTED_REASON:
             _set(row, {"call": call_of(made, pair)}, epoch)
             told.append((SUGGESTION_CHANGED, row))
     return told

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.access import may_answer, scope_of
 from services.matching.models import Call, Suggestion
+from services.matching.planning import NAMES_A_CALL
 from services.matching.repository import calls
 from services.matching.repository import suggestions as rows
 from services.matching.repository.profiles import names_of
@@ -140,7 +141,7 @@ async def views(session: AsyncSession, found: Sequence[Suggestion], scope: rows.
 
 def _open_call(row: Suggestion, open_calls: Mapping[UUID, Call], day: date) -> CallFit | None:
     """Return the call as it is now; the round that takes it off a suggestion may not have been held yet."""
-    if row.call is None or row.state not in (SuggestionState.PROPOSED, SuggestionState.CONNECTED):
+    if row.call is None or row.state not in NAMES_A_CALL:
         return None
     told = CallFit.model_validate(row.call)
     call = open_calls.get(told.call_id)

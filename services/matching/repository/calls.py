@@ -15,8 +15,8 @@ from sqlmodel import col
 
 from services.matching.calls.records import CallStatus
 from services.matching.models import Call, Suggestion
+from services.matching.planning import NAMES_A_CALL
 from services.matching.repository.profiles import NEXT_CHANGE, forget_vectors, read_vectors
-from shared.contracts.matching import SuggestionState
 
 Outcome = Literal["created", "updated", "unchanged"]
 
@@ -87,7 +87,7 @@ async def is_round_owed(session: AsyncSession, today: date) -> bool:
     """
     changed = col(Call.matched_sequence).is_distinct_from(col(Call.change_sequence))
     unread = sa.exists().where(col(Call.encoded_with).is_(None), is_open(today))
-    live = col(Suggestion.state).in_((SuggestionState.PROPOSED, SuggestionState.CONNECTED))
+    live = col(Suggestion.state).in_(NAMES_A_CALL)
     over = sa.and_(col(Suggestion.call).is_not(None), col(Suggestion.call)["deadline"].astext < today.isoformat(), live)
     owed = sa.or_(
         sa.and_(sa.exists().where(changed), sa.not_(unread)),
