@@ -100,17 +100,22 @@ def demo(
 
 @app.command("import")
 def import_file(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON Lines or CSV of organisations.")],
+    file: Annotated[
+        Path,
+        typer.Argument(exists=True, dir_okay=False, help="JSON Lines or CSV of organisations; JSON Lines of calls."),
+    ],
     source: Annotated[str, typer.Option(help="Where the data comes from; people are told.")] = "",
+    calls: Annotated[bool, typer.Option("--calls", help="FILE holds open calls (.jsonl), not organisations.")] = False,
     folder: Folder = default_folder(),
 ) -> None:
-    """Import organisations from FILE (.jsonl or .csv) and print the report row by row.
+    """Import organisations from FILE (.jsonl or .csv), or open calls, and print the report row by row.
 
     Importing the same file again changes nothing: rows are matched by their national or supplied id.
     Rows with errors are left out and named; the good ones are kept.
     """
     with words_for_errors(), OperatorClient(Installation(folder)) as client:
-        report = operating.import_file(client, file, source or file.name)
+        importer = operating.import_calls if calls else operating.import_file
+        report = importer(client, file, source or file.name)
         operating.print_import(report, console)
         if report["rejected"]:
             raise typer.Exit(2)

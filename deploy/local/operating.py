@@ -152,9 +152,19 @@ def import_file(client: OperatorClient, file: Path, source: str) -> dict[str, An
     return report
 
 
+def import_calls(client: OperatorClient, file: Path, source: str) -> dict[str, Any]:
+    """Send a file of calls to matching and return its row-by-row report."""
+    report: dict[str, Any] = client.call(
+        "matching", "POST", "/calls/imports", params={"source": source}, content=file.read_bytes()
+    )
+    return report
+
+
 def print_import(report: dict[str, Any], console: Console) -> None:
     """Print an import's counts and its errors."""
     names = ("accepted", "created", "updated", "unchanged", "rejected")
     console.print(", ".join(f"{report[name]} {name}" for name in names))
     for error in report["errors"]:
         console.print(f"  row {error['row']}, {error['field']}: {error['message']} ({error['rule']})", markup=False)
+    if report.get("over"):
+        console.print(f"{report['over']} of them can't be answered any more; they fit nobody")

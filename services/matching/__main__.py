@@ -5,6 +5,7 @@
 import sys
 from collections.abc import Sequence
 
+from services.matching.calls.parsing import MAX_FILE_BYTES
 from services.matching.consumers import handlers
 from services.matching.endpoints import routers
 from services.matching.engine import shut_down, warm_up
@@ -21,6 +22,7 @@ service = Service(
     periodic=PERIODIC,
     start=(warm_up,),
     stop=(shut_down,),
+    body_limits={"/calls/imports": MAX_FILE_BYTES + 1_000_000},
 )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from services.matching.calls.book import CallBook
 from services.matching.considering import Considering
 from services.matching.encoder.encoder import Encoder, load_encoder
 from services.matching.encoder.errors import ModelUnavailableError
@@ -55,6 +56,7 @@ class Engine:
         self.world = World(self.version, self.fusion.calibrations)
         self.book = Book()
         self.judging = Judging()
+        self.calls = CallBook(self.version, self.fusion.calibrations, settings.least_call_similarity)
         self.considering = Considering(settings.least_similarity, settings.least_score)
         self.last_round_ended = -1e9
         self.last_change = LastChange()

@@ -1,6 +1,7 @@
 """Tables of the matching service: projections of organisations and statements, vectors, suggestions, roadmaps."""
 
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ else:
     Base = table_base()
 
 MOMENT: Any = sa.DateTime(timezone=True)
+AMOUNT: Any = sa.Numeric(14, 2)
 
 change_sequence = sa.Sequence("change_sequence", metadata=Base.metadata)
 """Numbers every change of what matching works on. It only has to differ, not to be in order: see
@@ -89,10 +91,61 @@ class Vector(Base, table=True):
     values: Any = Field(sa_type=HALFVEC())
 
 
+class Call(Base, table=True):
+    """An open call or challenge. ``supplied_id`` is its publisher's name for it, by which an import finds it again.
+
+    ``closes_on``: its last deadline, after which it is nobody's any more. ``matched_sequence`` as with organisations.
+    """
+
+    __tablename__ = "call"
+    __table_args__ = (
+        sa.UniqueConstraint("supplied_id", name="uq_call_supplied_id"),
+        sa.CheckConstraint("closes_on >= ALL (deadlines)", name="closes_last"),
+        sa.CheckConstraint("cardinality(deadlines) > 0", name="has_deadline"),
+        sa.CheckConstraint(
+            "currency IS NOT NULL OR (budget_min IS NULL AND budget_max IS NULL)", name="amount_has_currency"
+        ),
+        sa.Index(
+            "ix_call_unread",
+            "closes_on",
+            postgresql_where=sa.text("encoded_with IS NULL AND status <> 'closed'"),
+        ),
+        sa.Index("ix_call_text_hash", "text_hash"),
+        sa.Index("ix_call_closes_on", "closes_on", "id"),
+        sa.Index(
+            "ix_call_unmatched", "id", postgresql_where=sa.text("matched_sequence IS DISTINCT FROM change_sequence")
+        ),
+        sa.Index("ix_call_words", sa.text("to_tsvector('english', title || ' ' || text)"), postgresql_using="gin"),
+    )
+
+    id: UUID = Field(primary_key=True)
+    supplied_id: str
+    title: str
+    text: str
+    language: str
+    programme: str | None = None
+    kind_of_action: str | None = None
+    status: str
+    opens_on: date | None = None
+    deadlines: list[date] = Field(sa_type=ARRAY(sa.Date))
+    closes_on: date
+    budget_min: Decimal | None = Field(default=None, sa_type=AMOUNT)
+    budget_max: Decimal | None = Field(default=None, sa_type=AMOUNT)
+    currency: str | None = None
+    url: str | None = None
+    source: str | None = None
+    read_text: str
+    text_hash: bytes = Field(sa_type=sa.LargeBinary)
+    encoded_with: str | None = None
+    change_sequence: int = Field(sa_type=sa.BigInteger)
+    matched_sequence: int | None = Field(default=None, sa_type=sa.BigInteger)
+
+
 class Suggestion(Base, table=True):
     """A proposed pair, once for all time. ``profiles`` holds the versions of both profiles that were compared.
 
-    ``settled`` is false from an answer until the next round has seen it.
+    ``settled`` is false from an answer until the next round has seen it. ``call``: the open call that fits both sides
+    best, as it is told.
     """
 
     __tablename__ = "suggestion"
@@ -101,6 +154,11 @@ class Suggestion(Base, table=True):
         sa.CheckConstraint("first_id < second_id", name="pair_in_order"),
         sa.Index("ix_suggestion_unsettled", "id", postgresql_where=sa.text("NOT settled")),
         sa.Index("ix_suggestion_score", sa.text("score DESC"), "id"),
+        sa.Index(
+            "ix_suggestion_call_deadline",
+            sa.text("(call ->> 'deadline')"),
+            postgresql_where=sa.text("call IS NOT NULL"),
+        ),
     )
 
     id: UUID = Field(primary_key=True)
@@ -110,6 +168,7 @@ class Suggestion(Base, table=True):
     score: float = Field(sa_type=sa.Double)
     reason: str
     evidence: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
+    call: dict[str, Any] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
     features: dict[str, float] = Field(default_factory=dict, sa_type=JSONB)
     profiles: dict[str, str] = Field(default_factory=dict, sa_type=JSONB)
     first_answer: str | None = None

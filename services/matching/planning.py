@@ -4,19 +4,25 @@ The result depends on profiles and answers alone, not on the order in which anyt
 scores remain that have moved by less than ``least_change``.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.matching.allocation import allocate
+from services.matching.calls.fit import CallOf
 from services.matching.parties import Pair
 from services.matching.scoring import Scored
-from shared.contracts.matching import SuggestionState
+from shared.contracts.matching import CallFit, SuggestionState
+
+NAMES_A_CALL = (SuggestionState.PROPOSED, SuggestionState.CONNECTED)
+"""States in which a suggestion names the open call that fits both sides."""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """A stored suggestion that is not withdrawn. ``met``: the (need, offer) statement ids that it quotes."""
+    """A stored suggestion that is not withdrawn. ``met``: the (need, offer) statement ids that it quotes; ``call``: the
+    open call that it names.
+    """
 
     pair: Pair
     state: SuggestionState
@@ -24,6 +30,7 @@ class Standing:
     score: float
     met: tuple[tuple[UUID, UUID], ...]
     reason: str
+    call: CallFit | None = None
 
 
 @dataclass(frozen=True)
@@ -37,11 +44,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to propose, what to propose differently, what to take back."""
+    """What to propose, what to propose differently, what to take back; and pairs that are only to name another call.
+
+    ``calls``: the open call that each of these pairs is to name; one that is not in it names none.
+    """
 
     propose: tuple[Scored, ...]
     change: tuple[Scored, ...]
     withdraw: tuple[Pair, ...]
+    recall: tuple[Pair, ...] = ()
+    calls: Mapping[Pair, CallFit] = field(default_factory=dict)
 
 
 def plan_round(
@@ -51,13 +63,15 @@ def plan_round(
     active: Collection[UUID],
     limits: Limits,
     final: bool,
+    call_of: CallOf = lambda pair: None,
 ) -> Plan:
     """Compare the best allocation with what stands.
 
     Declined and connected pairs are never proposed again. A proposal that one side has answered stays, and takes up
     room, as
     long as both take part. While statements still wait to be read (``final=False``) only very good pairs are added, and
-    nothing is changed or taken back for a better one: what is unread might yet change it again.
+    nothing is changed or taken back for a better one: what is unread might yet change it again. ``call_of`` returns the
+    open call that fits both sides of a pair; also what is answered or connected names it.
     """
     open_pairs = {each.pair: each for each in standing if each.state == SuggestionState.PROPOSED}
     settled = {each.pair for each in standing} - open_pairs.keys()
@@ -68,7 +82,23 @@ def plan_round(
     propose = [each for pair, each in chosen.items() if pair not in open_pairs and each.score >= floor]
     change = [each for pair, each in chosen.items() if pair in alive and _differs(each, alive[pair], reasons, limits)]
     gone = [pair for pair in open_pairs if pair not in alive or (pair not in kept and pair not in chosen)]
-    return Plan(tuple(propose), tuple(change), tuple(sorted(gone)))
+    moved = {*gone, *(each.pair for each in change)}
+    staying = [each for each in standing if each.state in NAMES_A_CALL and each.pair not in moved]
+    recall = _recall(staying, active, call_of) if final else {}
+    named = {each.pair: call_of(each.pair) for each in (*propose, *change)} | recall
+    calls = {pair: call for pair, call in named.items() if call is not None}
+    return Plan(tuple(propose), tuple(change), tuple(sorted(gone)), tuple(recall), calls)
+
+
+def _recall(staying: Iterable[Standing], active: Collection[UUID], call_of: CallOf) -> dict[Pair, CallFit | None]:
+    """Return the call for those pairs that nothing else is to happen to, but that name another one than they should."""
+    wanted = {}
+    for each in staying:
+        together = each.pair[0] in active and each.pair[1] in active
+        call = call_of(each.pair) if together else None
+        if call != each.call:
+            wanted[each.pair] = call
+    return wanted
 
 
 def _differs(new: Scored, old: Standing, reasons: dict[Pair, str], limits: Limits) -> bool:

@@ -9,11 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.models import Suggestion
 from services.matching.parties import Pair
-from services.matching.recording import Made, profile_rows, scoring_row, values_of
+from services.matching.planning import NAMES_A_CALL
+from services.matching.recording import Made, call_of, profile_rows, scoring_row, values_of
 from services.matching.repository import history, profiles
 from services.matching.repository import suggestions as rows
 from services.matching.scoring import Scored
-from services.matching.suggestions import snapshot
+from services.matching.suggestions import REDACTED_REASON, snapshot
 from services.matching.world import Known
 from shared.clock import now
 from shared.contracts import EventType
@@ -39,7 +40,8 @@ async def apply_plan(session: AsyncSession, made: Made) -> int:
     propose, change = (
         [each for each in some if unchanged.issuperset(each.pair)] for some in (plan.propose, plan.change)
     )
-    locked = await rows.lock_pairs(session, [*(each.pair for each in (*propose, *change)), *plan.withdraw])
+    touched = [*(each.pair for each in (*propose, *change)), *plan.recall, *plan.withdraw]
+    locked = await rows.lock_pairs(session, touched)
     epoch = (await next_version(session, None)).epoch
     new, additions = _new_rows(made, [each for each in propose if each.pair not in locked], epoch)
     told: Told = []
@@ -56,6 +58,7 @@ async def apply_plan(session: AsyncSession, made: Made) -> int:
             _set(row, values_of(made, scored), epoch)
             told.append((SUGGESTION_CHANGED, row))
             judged.append((row, scored))
+    told += _recalled(made, locked, epoch)
     told += _withdrawn(made, locked, epoch)
     await session.flush()
     inserted = await rows.insert_new(session, additions)
@@ -81,6 +84,17 @@ def _new_rows(
         additions.append(values)
         new.append((Suggestion(**values), scored))
     return new, additions
+
+
+def _recalled(made: Made, locked: Mapping[Pair, Suggestion], epoch: int) -> Told:
+    """Name another call, or none any more, in what stands; the scoring stays what it was."""
+    told: Told = []
+    for pair in made.plan.recall:
+        row = locked.get(pair)
+        if row is not None and row.state in NAMES_A_CALL and row.reason != REDACTED_REASON:
+            _set(row, {"call": call_of(made, pair)}, epoch)
+            told.append((SUGGESTION_CHANGED, row))
+    return told
 
 
 def _withdrawn(made: Made, locked: Mapping[Pair, Suggestion], epoch: int) -> Told:

@@ -1,4 +1,4 @@
-"""Use case: have the models read statements that nobody has read yet, batch by batch.
+"""Use case: have the models read statements and calls that nobody has read yet, batch by batch.
 
 What is to be read stands in the database, so a crash loses at most one batch's work, and a text that was ever read
 is not read again.
@@ -12,8 +12,9 @@ import structlog
 
 from services.matching.encoder.spaces import ReadText
 from services.matching.engine import Engine
-from services.matching.models import Statement
-from services.matching.repository import profiles
+from services.matching.models import Call, Statement
+from services.matching.repository import calls, profiles
+from shared.clock import today
 from shared.database import Database
 
 log = structlog.get_logger()
@@ -25,17 +26,32 @@ async def read_batch(database: Database, engine: Engine) -> int:
     """Read up to one batch of statements; returns how many were there to read. Raises ``ModelUnavailableError``."""
     async with database.session() as session:
         batch = await profiles.statements_to_read(session, engine.settings.statements_per_batch)
-        if not batch:
-            return 0
-        hashes = {each.text_hash for each in batch}
+    return await _read(database, engine, batch, Statement)
+
+
+async def read_calls(database: Database, engine: Engine) -> int:
+    """Read up to one batch of open calls, as :func:`read_batch` does statements."""
+    async with database.session() as session:
+        batch = await calls.calls_to_read(session, today(), engine.settings.calls_per_batch)
+    return await _read(database, engine, batch, Call)
+
+
+async def _read(
+    database: Database, engine: Engine, batch: Sequence[Statement] | Sequence[Call], table: type[Statement] | type[Call]
+) -> int:
+    if not batch:
+        return 0
+    hashes = {each.text_hash for each in batch}
+    async with database.session() as session:
         known = await profiles.known_vectors(session, engine.version, hashes)
     vectors = await _encode(engine, _texts(batch, known))
     async with database.transaction() as session:
-        await profiles.save_vectors(session, engine.version, {each.id: each.text_hash for each in batch}, vectors)
+        read = {each.id: each.text_hash for each in batch}
+        await profiles.save_vectors(session, engine.version, read, vectors, table)
     return len(batch)
 
 
-def _texts(batch: Sequence[Statement], known: set[bytes]) -> dict[bytes, ReadText]:
+def _texts(batch: Sequence[Statement] | Sequence[Call], known: set[bytes]) -> dict[bytes, ReadText]:
     return {
         each.text_hash: ReadText(each.language, each.read_text)
         for each in batch

@@ -9,7 +9,7 @@ from services.matching.considering import Candidates
 from services.matching.encoder.spaces import read_text
 from services.matching.encoder.text import text_hash
 from services.matching.models import Suggestion
-from services.matching.parties import Party, StatementFact
+from services.matching.parties import Pair, Party, StatementFact
 from services.matching.planning import Plan
 from services.matching.scoring import Judge, Scored
 from services.matching.world import Known
@@ -50,10 +50,17 @@ def values_of(made: Made, scored: Scored) -> dict[str, Any]:
         "score": scored.score,
         "reason": made.candidates.reasons[scored.pair],
         "evidence": evidence,
+        "call": call_of(made, scored.pair),
         "features": scored.features,
         "profiles": _versions(made, scored),
         "model_version": f"{made.encoder} ranker {made.judge.ranker.version}",
     }
+
+
+def call_of(made: Made, pair: Pair) -> dict[str, Any] | None:
+    """Return the open call that a pair is to name, as it is stored."""
+    call = made.plan.calls.get(pair)
+    return call.model_dump(mode="json") if call else None
 
 
 def scoring_row(made: Made, row: Suggestion, scored: Scored) -> dict[str, Any]:

@@ -9,18 +9,20 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.matching.calls.fit import CallOf
 from services.matching.considering import Candidates
 from services.matching.engine import Engine
 from services.matching.parties import Party
 from services.matching.planning import Limits, Plan, Standing, plan_round
 from services.matching.proposing import apply_plan
 from services.matching.recording import Made
-from services.matching.repository import profiles
+from services.matching.repository import calls, profiles
 from services.matching.repository import suggestions as rows
 from services.matching.scoring import Judge
 from services.matching.search import StatementIndex
 from services.matching.suggestions import REDACTED_REASON, redact_suggestions
 from services.matching.world import Known
+from shared.clock import today
 from shared.database import Database
 from shared.messaging import redact
 
@@ -41,9 +43,12 @@ async def run_round(database: Database, engine: Engine) -> Outcome:
     """Bring suggestions in line with profiles and answers. Runs on one leader; killed anywhere, it is simply owed
     again.
     """
-    started = time.monotonic()
+    started, day = time.monotonic(), today()
     world = engine.world
     async with database.session() as session:
+        # First what calls have changed, then their picture: so none is taken for seen that is not in it.
+        seen_calls = await calls.unmatched(session, day)
+        await engine.calls.refresh(session, day)
         await world.refresh(session)
         await engine.book.refresh(session)
         await engine.judging.refresh(session, world.parties)
@@ -52,14 +57,17 @@ async def run_round(database: Database, engine: Engine) -> Outcome:
     seen = {each: known.change[0] for each, known in world.known.items() if known.complete}
     parties, known, index = world.parties, dict(world.known), world.index
     standing, unsettled = engine.book.standing, engine.book.unsettled
-    candidates, plan = await asyncio.to_thread(_think, engine, index, parties, judge, standing, final)
+    taking_part = {each: organisation.entries for each, organisation in known.items() if organisation.active}
+    call_of = engine.calls.for_pairs(taking_part, day)
+    candidates, plan = await asyncio.to_thread(_think, engine, index, parties, judge, standing, final, call_of)
     async with database.transaction() as session:
         await _redact_left_behind(session, standing, known)
         told = await apply_plan(session, Made(engine.version, judge, plan, candidates, known, final))
         await rows.mark_settled(session, unsettled)
     async with database.transaction() as session:
         await rows.mark_matched(session, seen)
-    outcome = Outcome(final, len(plan.propose), len(plan.change), len(plan.withdraw))
+        await calls.mark_matched(session, seen_calls)
+    outcome = Outcome(final, len(plan.propose), len(plan.change) + len(plan.recall), len(plan.withdraw))
     log.info(
         "round", seconds=round(time.monotonic() - started, 3), organisations=len(parties), told=told, **vars(outcome)
     )
@@ -73,11 +81,13 @@ def _think(
     judge: Judge,
     standing: list[Standing],
     final: bool,
+    call_of: CallOf,
 ) -> tuple[Candidates, Plan]:
     settings = engine.settings
     candidates = engine.considering.candidates(index, parties, judge)
     limits = Limits(settings.suggestions_per_organisation, settings.least_score_in_bursts, settings.least_change)
-    return candidates, plan_round(candidates.scored, candidates.reasons, standing, parties.keys(), limits, final)
+    plan = plan_round(candidates.scored, candidates.reasons, standing, parties.keys(), limits, final, call_of)
+    return candidates, plan
 
 
 async def _redact_left_behind(session: AsyncSession, standing: Iterable[Standing], known: Mapping[UUID, Known]) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.matching.models import Suggestion
 from services.matching.planning import Standing
 from services.matching.repository import suggestions as rows
-from shared.contracts.matching import SuggestionState
+from shared.contracts.matching import CallFit, SuggestionState
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ def _kept(row: Suggestion) -> Kept:
     met = tuple((UUID(each["need_statement_id"]), UUID(each["offer_statement_id"])) for each in row.evidence)
     answered = row.first_answer is not None or row.second_answer is not None
     pair = (row.first_id, row.second_id)
-    standing = Standing(pair, SuggestionState(row.state), answered, row.score, met, row.reason)
+    call = CallFit.model_validate(row.call) if row.call else None
+    standing = Standing(pair, SuggestionState(row.state), answered, row.score, met, row.reason, call)
     return Kept(row.id, _version(row), standing)
 
 

@@ -105,6 +105,7 @@ async def redact_suggestions(session: AsyncSession, organisation_id: UUID) -> in
         if row.reason == REDACTED_REASON:
             continue
         row.reason, row.evidence, row.features, row.settled = REDACTED_REASON, [], {}, False
+        row.call = None
         if row.state == SuggestionState.PROPOSED:
             row.state = SuggestionState.WITHDRAWN
         withdrawn = row.state == SuggestionState.WITHDRAWN

@@ -1,4 +1,4 @@
-"""Slow work: reading statements and matching rounds (one leader), drafting roadmaps (the durable queue)."""
+"""Slow work: reading statements and calls, matching rounds (one leader), drafting roadmaps (the durable queue)."""
 
 import time
 from typing import Any
@@ -7,13 +7,13 @@ from uuid import UUID
 from services.matching.encoder.errors import ModelUnavailableError
 from services.matching.engine import Engine, engine_of
 from services.matching.judging import install_start_ranker
-from services.matching.reading import read_batch
-from services.matching.repository import history, profiles
+from services.matching.reading import read_batch, read_calls
+from services.matching.repository import calls, history, profiles
 from services.matching.repository import suggestions as rows
 from services.matching.roadmaps import DRAFT, draft_roadmap
 from services.matching.rounds import run_round
 from shared.bell import heard
-from shared.clock import now
+from shared.clock import now, today
 from shared.context import Context
 from shared.messaging import Jobs
 from shared.service import Periodic
@@ -37,7 +37,7 @@ async def draft(context: Context, payload: dict[str, Any]) -> None:
 
 
 async def read_and_match(context: Context) -> None:
-    """The leader's turn: read statements and hold rounds as they are due, else wait for something to do."""
+    """The leader's turn: read statements and hold rounds as they are due, then read calls, else wait."""
     engine = engine_of(context)
     if not engine.checked_readers:
         async with context.database.transaction() as session:
@@ -61,12 +61,23 @@ async def _step(context: Context, engine: Engine) -> bool:
         owed = await rows.is_round_owed(session)
         waiting = await rows.anything_to_read(session)
         change = await rows.newest_change(session)
+        owed = owed or (not waiting and await calls.is_round_owed(session, today()))
     engine.last_change = engine.last_change.then(change, time.monotonic())
     if owed and is_due(engine, time.monotonic(), waiting):
         await run_round(context.database, engine)
         engine.last_round_ended = time.monotonic()
         return True
+    if not (read or owed or waiting):
+        await _read_calls(context, engine)
+        return False  # between two batches of calls everything else has its turn
     return read > 0
+
+
+async def _read_calls(context: Context, engine: Engine) -> None:
+    try:
+        await read_calls(context.database, engine)
+    except ModelUnavailableError:
+        return  # logged by the engine
 
 
 def is_due(engine: Engine, moment: float, waiting: bool) -> bool:

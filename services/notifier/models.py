@@ -56,6 +56,7 @@ class Suggestion(Base, table=True):
     score: float
     reason: str
     evidence: list[dict[str, Any]] = Field(sa_type=JSONB)
+    call: dict[str, Any] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
     first_answer: str | None = None
     second_answer: str | None = None
     version_epoch: int

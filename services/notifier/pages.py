@@ -13,7 +13,8 @@ from services.notifier.repository import occasions, people, projections
 from services.notifier.settings import Settings
 from services.notifier.state import Links
 from services.notifier.views import Named, Page, Reader
-from shared.contracts.matching import Answer, Evidence
+from shared.clock import today
+from shared.contracts.matching import Answer, CallFit, Evidence
 from shared.contracts.mobility import VisitSnapshot, VoucherSnapshot
 
 VISITS_PAGE = "/visits"
@@ -122,6 +123,7 @@ def _suggested(
         suggestion.score,
         suggestion.reason,
         tuple(Evidence.model_validate(each) for each in suggestion.evidence),
+        _open_call(suggestion),
     )
     yes, no = (
         links.answer(person.person_id, suggestion.suggestion_id, own_id, answer)
@@ -138,7 +140,14 @@ async def _connection(session: AsyncSession, suggestion_id: UUID, own_id: UUID, 
     named = await _named(session, partner_id)
     found = await people.contacts(session, partner_id, audience.ACTING)
     contacts = tuple(views.Contact(each.name or "", each.email or "") for each in found)
-    return views.connection_page(reader, named[partner_id], contacts, links.page(VISITS_PAGE))
+    call = _open_call(suggestion)
+    return views.connection_page(reader, named[partner_id], contacts, links.page(VISITS_PAGE), call)
+
+
+def _open_call(suggestion: Suggestion) -> CallFit | None:
+    """Return the call that a suggestion names, as long as it can be answered: a mail may be made or sent late."""
+    call = CallFit.model_validate(suggestion.call) if suggestion.call else None
+    return call if call and call.is_open(today()) else None
 
 
 async def _named(session: AsyncSession, *ids: UUID) -> dict[UUID, Named]:

@@ -6,11 +6,14 @@ from uuid import UUID
 
 from services.notifier.texts import Texts, written_language
 from services.notifier.wording import clean, fit, shorten
-from shared.contracts.matching import Evidence
+from shared.contracts.matching import CallFit, Evidence
 from shared.contracts.mobility import VisitSnapshot, VoucherSnapshot
 
 SHOWN_EVIDENCE = 2
 """A suggestion shows its best evidence, and a second one where the pair meets both ways."""
+
+TITLE_LENGTH = 200
+"""Characters of a call's title shown in a mail."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,16 @@ class Quote:
 
 
 @dataclass(frozen=True)
+class ShownCall:
+    """An open call that fits both sides, as mails name it; ``url`` only where it may be a link."""
+
+    title: str
+    language: str
+    deadline: str
+    url: str | None
+
+
+@dataclass(frozen=True)
 class Suggested:
     """One suggestion in a mail."""
 
@@ -63,6 +76,7 @@ class Suggested:
     reason: str | None
     interested_url: str
     not_interested_url: str
+    call: ShownCall | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +102,7 @@ class Page:
     button_url: str | None = None
     suggestions: tuple[Suggested, ...] = ()
     contacts: tuple[Contact, ...] = ()
+    call: ShownCall | None = None
     unsubscribe_url: str | None = None
     source: str | None = None
 
@@ -102,6 +117,7 @@ class SuggestionFacts:
     score: float
     reason: str
     evidence: tuple[Evidence, ...]
+    call: CallFit | None = None
 
 
 def suggested(reader: Reader, facts: SuggestionFacts, interested_url: str, not_interested_url: str) -> Suggested:
@@ -119,7 +135,17 @@ def suggested(reader: Reader, facts: SuggestionFacts, interested_url: str, not_i
         reason=None if quotes else shorten(facts.reason),
         interested_url=interested_url,
         not_interested_url=not_interested_url,
+        call=_call(texts, facts.call),
     )
+
+
+def _call(texts: Texts, call: CallFit | None) -> ShownCall | None:
+    """Name a call. Its title is foreign text, and only an https address becomes a link."""
+    if call is None:
+        return None
+    url = call.url if call.url and call.url.startswith("https://") else None
+    deadline = texts("call.deadline", date=texts.date(call.deadline))
+    return ShownCall(shorten(call.title, TITLE_LENGTH), call.language, deadline, url)
 
 
 def _quotes(texts: Texts, reads: frozenset[str], facts: SuggestionFacts, evidence: Evidence) -> Iterable[Quote]:
@@ -182,11 +208,14 @@ def voucher_page(
     return Page("step", f"voucher.{verb}", "why_transaction", values, tuple(rows), url)
 
 
-def connection_page(reader: Reader, partner: Named, contacts: tuple[Contact, ...], url: str) -> Page:
+def connection_page(
+    reader: Reader, partner: Named, contacts: tuple[Contact, ...], url: str, call: CallFit | None = None
+) -> Page:
     """Show a connection with the contacts of the other side: the only mail in which addresses appear."""
     values = {"partner": clean(partner.name), **_own(reader)}
     shown = tuple(Contact(clean(each.name), clean(each.email)) for each in contacts)
-    return Page("connection", "connection", "why_transaction", values, button_url=url, contacts=shown)
+    named = _call(reader.texts, call)
+    return Page("connection", "connection", "why_transaction", values, button_url=url, contacts=shown, call=named)
 
 
 def suggestions_page(

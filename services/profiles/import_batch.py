@@ -7,7 +7,6 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.profiles import access, rules
-from services.profiles.importing.report import Outcome, RowError
 from services.profiles.importing.spool import NumberedRecord
 from services.profiles.person import Person, changed_person, new_person
 from services.profiles.profile import Profile, changed_profile, new_profile
@@ -17,6 +16,7 @@ from services.profiles.storing import NOT_YET, store_people, store_profiles
 from shared.auth import Principal
 from shared.clock import now
 from shared.contracts.profiles import OrganisationKind, OrganisationStatus
+from shared.importing import Outcome, RowError
 from shared.reference import COUNTRIES
 
 Reference = tuple[UUID, OrganisationKind]

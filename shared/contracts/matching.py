@@ -1,6 +1,6 @@
 """Events of the matching service: suggestions, connections and roadmaps."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -57,11 +57,39 @@ class Round(BaseModel):
     to_second: int = Field(ge=1, le=1000)
 
 
+class CallFit(BaseModel):
+    """An open call that fits both organisations, for each by the statement of its own that comes closest to the call.
+
+    Similarities lie in 0…1. ``deadline`` is the call's next one, in UTC; after that day the call is told nobody.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    call_id: UUID
+    title: str
+    language: str
+    deadline: date
+    url: str | None = None
+    first_similarity: float
+    second_similarity: float
+    first_statement_id: UUID
+    second_statement_id: UUID
+
+    @property
+    def similarity(self) -> float:
+        """How well it fits the two together: as well as it fits the one whom it fits less."""
+        return min(self.first_similarity, self.second_similarity)
+
+    def is_open(self, today: date) -> bool:
+        """Whether it can still be answered on that day."""
+        return self.deadline >= today
+
+
 class SuggestionSnapshot(Snapshot):
     """A proposed pair of organisations of different countries; ``first_id`` < ``second_id``, unique together.
 
     ``score`` lies in 0…1. ``reason`` is one English sentence that quotes the statements in ``evidence``. ``round`` is
-    told with ``proposed`` only.
+    told with ``proposed`` only. ``call``: the open call that fits both best, if one fits both.
     """
 
     suggestion_id: UUID
@@ -71,6 +99,7 @@ class SuggestionSnapshot(Snapshot):
     score: float
     reason: str
     evidence: tuple[Evidence, ...] = ()
+    call: CallFit | None = None
     first_answer: Answer | None = None
     second_answer: Answer | None = None
     model_version: str

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from services.profiles.importing.parsing import MAX_FILE_BYTES
+from services.matching.calls import parsing as calls
+from services.profiles.importing import parsing as organisations
 from shared.web import MAX_BODY_BYTES
 from tests.bad_input.nasty import BODIES, HEADERS, PATHS, QUERY, VALUES, for_text, some
 from tests.bad_input.sending import caller_of, fault, leaves, send, value_at, with_body, with_value
@@ -16,6 +17,8 @@ from tests.security.tables import TABLES
 from tests.security.worlds import FURNISH, application
 
 SERVICES = tuple(FURNISH)
+FILES = {"POST /imports": organisations.MAX_FILE_BYTES, "POST /calls/imports": calls.MAX_FILE_BYTES}
+"""Routes that take files, and how many bytes."""
 QUERY_BEGINS = re.compile(r"\?.*$")
 
 
@@ -128,7 +131,7 @@ async def test_a_body_that_does_not_tell_its_length_ends_at_the_limit(of: World)
             route.split()[0], call.path, headers={**token, **call.headers}, content=endless()
         )
         answer = await of.client.send(address)
-        limit = MAX_FILE_BYTES if route == "POST /imports" else MAX_BODY_BYTES
+        limit = FILES.get(route, MAX_BODY_BYTES)
         if wrong := fault(answer) or (f"read {sent}" if sent > limit + 2_000_000 else ""):
             found.append(f"{route}: {wrong}")
         elif call.body is not None and (answer.status_code, answer.json()["rule"]) != (413, "too-large"):

@@ -36,6 +36,8 @@ def pages(stage: Stage) -> list[tuple[str | None, str, str]]:
         ("hub", "imports", "/imports"),
         ("hub", "organisation-new", "/organisations/new"),
         ("sme", "statements", "/statements?q=sealing"),
+        ("sme", "calls", "/calls?q=tidal"),
+        ("sme", "calls-fitting", "/calls/fitting"),
         ("hub", "organisation-messages", "/messages"),
         ("sme", "account", "/account"),
         ("sme", "messages", "/account/messages"),

@@ -25,6 +25,9 @@ async def town(console: Console) -> Town:
     return made
 
 
+FITS = "A call that fits you both"
+
+
 def people(console: Console, town: Town) -> dict[str, Person]:
     """One person of each kind."""
     return {
@@ -41,9 +44,9 @@ def pages(town: Town) -> list[tuple[str, str, list[str]]]:
     """(who, page, what it must say)."""
     partner = "Société des Énergies Marines de Bretagne"
     return [
-        ("sme", "/suggestions", [partner, "They offer", "Score 78 of 100", 'lang="fr"', "France", "Interested"]),
+        ("sme", "/suggestions", [partner, "They offer", "Score 78 of 100", 'lang="fr"', "France", "Interested", FITS]),
         ("sme", f"/suggestions/{town.suggestion}", [partner, "You need"]),
-        ("sme", "/connections", [partner, "yann@semb.example.org", "Request a visit"]),
+        ("sme", "/connections", [partner, "yann@semb.example.org", "Request a visit", FITS]),
         ("sme", f"/visits/new?connection_id={town.connection}", ["Green Tech Valley Cluster", "Pôle Mer", "First day"]),
         ("sme", "/visits", ["Staff exchange", "Requested"]),
         ("sme", f"/visits/{town.visit}", ["The four approvals", "Not decided yet", "Passed"]),
@@ -58,6 +61,14 @@ def pages(town: Town) -> list[tuple[str, str, list[str]]]:
         ("sme", "/account", ["Language and time", "Sign out on all devices"]),
         ("sme", "/account/messages", ["Suggestion", "Sent", "250 OK"]),
         ("sme", "/statements?q=sealing", [partner, "carters de turbines", 'lang="fr"', "Score 71 of 100", "Offer"]),
+        (
+            "sme",
+            "/calls",
+            ["wave and tidal energy", "€3,000,000.00 to €4,000,000.00", "Prize for quiet harbours", "then"],
+        ),
+        ("operator", "/calls?q=tidal", ["wave and tidal energy", 'value="tidal"']),
+        ("sme", "/calls/fitting", ["wave and tidal energy", "Score 71 of 100", 'lang="de"', "Salzwasser"]),
+        ("hub", "/calls/fitting", ["Calls that fit us"]),
         ("sme", "/statements", ["What are you looking for?"]),
         ("hub", "/messages", ["Green Tech Valley Cluster", "Send again"]),
         ("hub", "/hub", ["Visits waiting for your approval", "Alpine Pumpen", "Pôle Mer Bretagne Atlantique"]),

@@ -32,7 +32,7 @@ class Town:
 
     def __init__(self) -> None:
         self.firm, self.partner, self.hub, self.partner_hub, self.funder = sorted(new_id() for _ in range(5))
-        self.suggestion, self.connection = new_id(), new_id()
+        self.suggestion, self.connection, self.open_call = new_id(), new_id(), new_id()
         self.visit, self.approved_visit = new_id(), new_id()
         self.programme, self.voucher, self.invoiced, self.approved, self.issued = (new_id() for _ in range(5))
         self.roadmap, self.person, self.letter, self.delivery = (new_id() for _ in range(4))
@@ -125,6 +125,13 @@ class Town:
                     "similarity": 0.81,
                 }
             ],
+            "call": {
+                **{name: self.call()[name] for name in ("call_id", "title", "language", "deadline", "url")},
+                "first_similarity": 0.71,
+                "second_similarity": 0.64,
+                "first_statement_id": new_id(),
+                "second_statement_id": new_id(),
+            },
             "model_version": "test",
             "proposed_at": now().isoformat(),
             "first_name": self.names[self.firm][1],
@@ -133,6 +140,34 @@ class Town:
             "second_country": "FR",
             **more,
         }
+
+    def call(self, **more: Any) -> dict[str, Any]:
+        """An open call as matching answers it."""
+        return {
+            "call_id": self.open_call,
+            "supplied_id": "HORIZON-CL5-2027-TIDAL",
+            "title": "Innovative technologies and solutions to improve wave and tidal energy systems",
+            "text": "Expected Outcome: Improved sealing and lifetime of turbines in salt water.",
+            "language": "en",
+            "programme": "Horizon Europe",
+            "kind_of_action": "HORIZON Innovation Actions",
+            "status": "forthcoming",
+            "open": True,
+            "opens_on": (today() + timedelta(days=20)).isoformat(),
+            "deadline": (today() + timedelta(days=90)).isoformat(),
+            "deadlines": [(today() + timedelta(days=days)).isoformat() for days in (90, 270)],
+            "budget_min": eur("3000000.00"),
+            "budget_max": eur("4000000.00"),
+            "url": "https://ec.europa.eu/info/funding-tenders/tidal",
+            "source": "EU Funding & Tenders Portal",
+            **more,
+        }
+
+    def fitting(self, **more: Any) -> dict[str, Any]:
+        """An open call that fits the firm."""
+        statement = "Wir suchen einen Partner mit Erfahrung in der Abdichtung von Anlagen gegen Salzwasser."
+        met = {"similarity": 0.71, "statement_id": new_id(), "statement": statement, "statement_language": "de"}
+        return {**self.call(), **met, **more}
 
     def drawn_roadmap(self) -> dict[str, Any]:
         """A roadmap of the two hubs."""
@@ -452,6 +487,9 @@ def inhabit(console: Console, town: Town) -> None:
         "language": "fr",
         "similarity": 0.71,
     }
+    plain_call = town.call(title="Prize for quiet harbours", url=None, text="", budget_min=None, budget_max=None)
+    on("matching", "/calls", page_of(town.call(), plain_call))
+    on("matching", "/organisations/[^/]+/calls", page_of(town.fitting()))
     on("matching", "/statements/search", {"items": [found], "language": "en"})
     on("mobility", "/visits", page_of(town.trip(town.visit), town.trip(town.approved_visit, "approved", 4)))
     on("mobility", "/visits", town.trip(town.visit, signed=0), "POST")

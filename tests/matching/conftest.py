@@ -20,7 +20,7 @@ from services.matching.encoder.spaces import Space
 from services.matching.engine import Engine, engine_of
 from services.matching.models import Suggestion
 from services.matching.organisations import forget, take_over
-from services.matching.reading import read_batch
+from services.matching.reading import read_batch, read_calls
 from services.matching.rounds import Outcome, run_round
 from shared.context import Context
 from shared.contracts import Version
@@ -120,9 +120,11 @@ class Matching:
         await self.hear(body)
 
     async def read(self) -> int:
-        """Have all statements read."""
+        """Have all statements and open calls read."""
         total = 0
         while batch := await read_batch(self.context.database, self.engine):
+            total += batch
+        while batch := await read_calls(self.context.database, self.engine):
             total += batch
         return total
 
@@ -185,9 +187,9 @@ class Api:
         self._client = client
         self._sign = sign
 
-    async def get(self, path: str, *token: Any, **signed: Any) -> httpx.Response:
+    async def get(self, path: str, *token: Any, params: dict[str, str] | None = None, **signed: Any) -> httpx.Response:
         """GET with a token as ``token(role, organisation_id, …)`` signs it."""
-        return await self._client.get(path, headers=self._headers(*token, **signed))
+        return await self._client.get(path, params=params, headers=self._headers(*token, **signed))
 
     async def post(self, path: str, body: dict[str, Any], *token: Any, **signed: Any) -> httpx.Response:
         """POST with a token."""

@@ -8,7 +8,7 @@ from uuid import UUID
 from services.notifier import views
 from services.notifier.audience import FOR_THE_FUNDER
 from services.notifier.views import Contact, Named, Page, Reader, SuggestionFacts
-from shared.contracts.matching import Evidence
+from shared.contracts.matching import CallFit, Evidence
 from shared.contracts.money import Money
 from tests.notifier.support import visit, voucher
 
@@ -20,6 +20,19 @@ VOUCHER_VERBS = ("applied", "issued", "invoiced", "approved", "paid", "refused",
 OURS = Named(UUID(int=1), "Gruber Maschinenbau GmbH", "AT", ("de", "en"))
 THEIRS = Named(UUID(int=2), "Szegedi Lézer Kft.", "HU", ("hu", "en"))
 OTHERS = Named(UUID(int=3), "Atelier Composites Nantes", "FR", ("fr",))
+
+
+CALL = CallFit(
+    call_id=UUID(int=30),
+    title="Laser-based production of lightweight structures",
+    language="en",
+    deadline=date(2099, 9, 30),
+    url="https://calls.example.org/laser",
+    first_similarity=0.7,
+    second_similarity=0.6,
+    first_statement_id=UUID(int=11),
+    second_statement_id=UUID(int=12),
+)
 
 
 def reader(language: str, organisation: Named | None = OURS, name: str = "Anna Gruber") -> Reader:
@@ -51,7 +64,8 @@ def facts(partner: Named = THEIRS, score: float = 0.82) -> SuggestionFacts:
         offer_language="de",
         similarity=0.7,
     )
-    return SuggestionFacts(UUID(int=20), OURS, partner, score, "A need meets an offer.", (need, offer))
+    call = CALL if partner is THEIRS else None
+    return SuggestionFacts(UUID(int=20), OURS, partner, score, "A need meets an offer.", (need, offer), call)
 
 
 def suggestions(language: str, count: int = 2) -> Page:
@@ -87,7 +101,7 @@ def all_pages(language: str) -> dict[str, Page]:
     pages = {
         "suggestions": suggestions(language),
         "suggestions_one": suggestions(language, 1),
-        "connection": views.connection_page(who, THEIRS, contacts, f"{BASE}/visits"),
+        "connection": views.connection_page(who, THEIRS, contacts, f"{BASE}/visits", CALL),
         "sign_in": views.sign_in_page(f"{BASE}/sign-in/token"),
         "notice": views.notice_page(who, f"{BASE}/unsubscribe/token", "CORDIS"),
     }

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.profiles.importing import FileFormat, FileParser
-from services.profiles.importing.lines import MAX_LINE_BYTES
 from services.profiles.importing.parsing import MAX_FILE_BYTES
+from shared.importing import MAX_LINE_BYTES
 from tests.profiles.files import HEADER, a_row, faults, jsonl, names, read, table
 
 

@@ -38,6 +38,8 @@ POST /organisations/{}                in  403 may may 403 403 may
 GET /organisations/{}/withdraw        in  403 may may 403 403 may
 POST /organisations/{}/withdraw       in  403 may may 403 403 may
 GET /statements                       in  may may may may may may
+GET /calls                            in  may may may may may may
+GET /calls/fitting                    in  403 may may 403 403 403
 GET /suggestions                      in  403 may may 403 403 403
 GET /suggestions/{}                   in  may may may may may may
 POST /suggestions/{}/answers          in  may may may may may may

@@ -83,7 +83,7 @@ GET /imports/{}                       401 404 404 404 404 see 404 404 404 404 40
 """)
 
 # The private part: that two organisations were suggested to each other, and a roadmap. What organisations offer and
-# need is public. ``lin`` is a link for another suggestion here.
+# need is public, and so are calls, but not what fits whom. ``lin`` is a link for another suggestion here.
 MATCHING = read("""
                                       ano non her sme SME hub HUB adm ADM aud AUD rev ope lin cli con not mob mat pro
 GET /suggestions                      401 pub see see pub see pub pub pub see pub see see 403 see pub pub pub pub pub
@@ -94,6 +94,10 @@ POST /roadmaps                        401 403 403 403 403 ok  403 403 403 403 40
 GET /roadmaps                         401 pub pub pub pub see pub pub pub pub pub see see 403 see pub pub pub pub pub
 GET /roadmaps/{}                      401 404 404 404 404 see 404 404 404 404 404 see see 403 see 404 404 404 404 404
 GET /statements/search                401 pub pub pub pub pub pub pub pub pub pub pub pub 403 pub pub pub pub pub pub
+POST /calls/imports                   401 403 403 403 403 403 403 403 403 403 403 403 ok  403 ok  403 403 403 403 403
+GET /calls                            401 pub pub pub pub pub pub pub pub pub pub pub pub 403 pub pub pub pub pub pub
+GET /calls/{}                         401 pub pub pub pub pub pub pub pub pub pub pub pub 403 pub pub pub pub pub pub
+GET /organisations/{}/calls           401 404 see see 404 see 404 404 404 see 404 see see 403 see 404 404 404 404 404
 """)
 
 # The private part: the visit and its report, the voucher and its bank reference, the ledger. "Own" are the visitor

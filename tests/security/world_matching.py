@@ -1,23 +1,41 @@
 """Matching with a firm, its cluster, partners abroad, and a stranger who has nothing to do with any of it."""
 
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
 from uuid import UUID
 
+import sqlalchemy as sa
+
+from services.matching.calls.imports import CallImporter
 from services.matching.consumers import handlers
-from services.matching.engine import Engine
+from services.matching.engine import Engine, engine_of
 from services.matching.models import Roadmap
+from services.matching.reading import read_batch, read_calls
 from services.matching.repository import roadmaps, suggestions
 from services.matching.settings import Settings
 from shared.auth import Role
 from shared.clock import now
 from shared.contracts import Version
 from shared.contracts.matching import SuggestionState
-from shared.contracts.profiles import ORGANISATION_CHANGED, OrganisationKind, OrganisationSnapshot
+from shared.contracts.profiles import (
+    ORGANISATION_CHANGED,
+    OrganisationKind,
+    OrganisationSnapshot,
+    Statement,
+    StatementRole,
+)
 from shared.ids import new_id
 from shared.messaging import Event
 from tests.matching.conftest import word_encoder
 from tests.security.checking import Call, Caller, World, usual_callers
 
 REASON = "REASON-OF-A-SUGGESTION"
+OFFER = "turbines sealed against salt water"
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content
 
 
 async def furnish(world: World) -> None:
@@ -34,6 +52,7 @@ async def furnish(world: World) -> None:
             name="Somebody",
             country=country,
             clusters=clusters,
+            statements=(Statement(id=new_id(), role=StatementRole.OFFER, text=OFFER, language="en"),),
             updated_at=now(),
         )
         handler = handlers.find(ORGANISATION_CHANGED.name)
@@ -116,6 +135,30 @@ async def furnish(world: World) -> None:
     @world.make("POST /roadmaps")
     async def _() -> Call:
         return Call("/roadmaps", {"cluster_ids": [str(cluster), str(partner_cluster)]})
+
+    row = {"supplied_id": "salt-water", "title": OFFER, "deadline": (now() + timedelta(days=30)).date().isoformat()}
+    importer = CallImporter(context.database, None)
+    await importer.run(_once(json.dumps(row).encode()))
+    await read_batch(context.database, engine_of(context))
+    await read_calls(context.database, engine_of(context))
+    async with context.database.session() as session:
+        call_id = await session.scalar(sa.text('SELECT id FROM "call"'))
+
+    @world.make("POST /calls/imports")
+    async def _() -> Call:
+        return Call("/calls/imports", content=json.dumps({**row, "supplied_id": str(new_id())}).encode())
+
+    @world.make("GET /calls")
+    async def _() -> Call:
+        return Call("/calls?q=turbines")
+
+    @world.make("GET /calls/{}")
+    async def _() -> Call:
+        return Call(f"/calls/{call_id}")
+
+    @world.make("GET /organisations/{}/calls")
+    async def _() -> Call:
+        return Call(f"/organisations/{firm}/calls", private=("similarity",))
 
     @world.make("GET /statements/search")
     async def _() -> Call:

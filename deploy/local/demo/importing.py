@@ -51,6 +51,21 @@ def organisations(scene: Scene, progress: Progress) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
 
 
+def calls(scene: Scene, progress: Progress) -> str:
+    """Import the EU's calls as the operator. They are read in the background, when nothing else is to be read."""
+    assert scene.operator is not None, "the operator signs in first"
+    report: dict[str, Any] = scene.operator.call(
+        "matching", "POST", "/calls/imports", content="\n".join(_lines("calls.jsonl")).encode()
+    )
+    if report["rejected"]:
+        raise StartError(f"{report['rejected']} rows of the calls were rejected")
+    scene.calls = report["accepted"]
+    return (
+        f"{report['accepted']} calls, {report['accepted'] - report['over']} of them open; "
+        "a suggestion names the one that fits both sides as soon as they are read"
+    )
+
+
 def first_mails(scene: Scene, progress: Progress) -> str:
     """Wait for the mails, and choose the best pair of which both sides were mailed and which can go on."""
     after = 0

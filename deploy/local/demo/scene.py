@@ -24,6 +24,7 @@ class Scene:
     mailed: Mailed = field(default_factory=Mailed)
     first_mail_number: int = 0
     organisations: int = 0
+    calls: int = 0
     imported_at: float = 0.0
     first_email_seconds: float | None = None
     operator: Person | None = None

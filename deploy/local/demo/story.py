@@ -24,6 +24,7 @@ STEPS: tuple[tuple[str, Step], ...] = (
     ("The platform's own people are entered", importing.platform),
     ("Real SMEs and clusters are imported", importing.organisations),
     ("Suggestions arrive by mail, each in its reader's language", importing.first_mails),
+    ("Open calls of the EU are imported", importing.calls),
     ("Two firms of different countries say yes by the links in their mails", meeting.both_accept),
     ("Both get the other's contact", meeting.contacts_by_mail),
     ("A visit is requested", meeting.visit_requested),
@@ -98,6 +99,7 @@ def _summary(scene: Scene, ready: float, story: float) -> dict[str, Any]:
     install = float(os.environ.get("INTERCLUSTER_INSTALL_SECONDS") or 0)
     return {
         "organisations": scene.organisations,
+        "calls": scene.calls,
         "suggestions": _count(scene, "/suggestions"),
         "emails": scene.mailbox.newest(),
         "connections": scene.connections,

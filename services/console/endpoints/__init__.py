@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from services.console.endpoints import (
     access,
     account,
+    calls,
     files,
     hub,
     imports,
@@ -36,6 +37,7 @@ ROUTERS: Sequence[APIRouter] = (
     programme_forms.router,
     organisations.router,
     suggestions.router,
+    calls.router,
     visits.router,
     vouchers.router,
     programmes.router,

@@ -1,6 +1,7 @@
 """What the console reads from the other services, as far as its pages need it."""
 
 from services.console.schemas.base import Reading, cursor_of, many, one
+from services.console.schemas.calls import FittingCall, OpenCall
 from services.console.schemas.imports import ImportReport
 from services.console.schemas.matching import FoundStatement, Roadmap, Suggestion
 from services.console.schemas.messages import Attempt, Delivery, Preferences
@@ -31,6 +32,7 @@ __all__ = [
     "Delivery",
     "Evidence",
     "Finding",
+    "FittingCall",
     "FoundStatement",
     "Head",
     "ImportReport",
@@ -40,6 +42,7 @@ __all__ = [
     "Ledger",
     "LedgerLine",
     "Letter",
+    "OpenCall",
     "Organisation",
     "OrganisationLine",
     "Person",

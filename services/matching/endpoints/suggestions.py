@@ -1,6 +1,7 @@
 """Suggestions, answers and connections."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -8,14 +9,17 @@ from fastapi import APIRouter, Query
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.access import may_answer, scope_of
-from services.matching.models import Suggestion
+from services.matching.models import Call, Suggestion
+from services.matching.planning import NAMES_A_CALL
+from services.matching.repository import calls
 from services.matching.repository import suggestions as rows
 from services.matching.repository.profiles import names_of
 from services.matching.schemas import AnswerBody, SuggestionPage, SuggestionView
 from services.matching.suggestions import answer_suggestion, snapshot
 from shared.audit import audit
 from shared.auth import Principal
-from shared.contracts.matching import Answer, SuggestionState
+from shared.clock import today
+from shared.contracts.matching import Answer, CallFit, SuggestionState
 from shared.http import Caller, CallerOrLink, Session
 from shared.problems import forbidden, not_found, unprocessable
 
@@ -101,8 +105,11 @@ async def views(session: AsyncSession, found: Sequence[Suggestion], scope: rows.
     """Return suggestions as the API shows them; an erased organisation has no name.
 
     Before both have agreed, nobody is told what the other side has answered: to who has not declined herself, a
-    declined suggestion is one that is not open any more, as a withdrawn one is.
+    declined suggestion is one that is not open any more, as a withdrawn one is. A call is named only as long as it can
+    be answered.
     """
+    day = today()
+    open_calls = await calls.still_open(session, {UUID(row.call["call_id"]) for row in found if row.call}, day)
     sides = {side for row in found for side in (row.first_id, row.second_id)}
     names = await names_of(session, sides)
     own = await rows.within(session, scope, sides)
@@ -115,6 +122,7 @@ async def views(session: AsyncSession, found: Sequence[Suggestion], scope: rows.
         told = dict(snapshot(row)) | {
             "first_answer": row.first_answer if connected or row.first_id in own else None,
             "second_answer": row.second_answer if connected or row.second_id in own else None,
+            "call": _open_call(row, open_calls, day),
         }
         shown_answers = (told["first_answer"], told["second_answer"])
         if row.state == SuggestionState.DECLINED and Answer.NOT_INTERESTED not in shown_answers:
@@ -129,3 +137,13 @@ async def views(session: AsyncSession, found: Sequence[Suggestion], scope: rows.
             )
         )
     return shown
+
+
+def _open_call(row: Suggestion, open_calls: Mapping[UUID, Call], day: date) -> CallFit | None:
+    """Return the call as it is now; the round that takes it off a suggestion may not have been held yet."""
+    if row.call is None or row.state not in NAMES_A_CALL:
+        return None
+    told = CallFit.model_validate(row.call)
+    call = open_calls.get(told.call_id)
+    deadline = min((each for each in call.deadlines if each >= day), default=None) if call else None
+    return told.model_copy(update={"deadline": deadline}) if deadline else None

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import array as pg_array
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from services.matching.models import Organisation, ProfileVersion, Statement, Vector, change_sequence
+from services.matching.models import Call, Organisation, ProfileVersion, Statement, Vector, change_sequence
 from shared.contracts import Version
 from shared.contracts.profiles import OrganisationStatus
 from shared.database import upsert_if_newer
@@ -57,16 +57,22 @@ async def replace_statements(
 
 
 async def forget_vectors(session: AsyncSession, text_hashes: Collection[bytes]) -> None:
-    """Delete the vectors of these texts, as far as no statement says them any more and no replay needs them."""
+    """Delete the vectors of these texts, as far as no statement and no call says them any more and no replay needs
+    them.
+    """
     if text_hashes:
-        said = sa.exists().where(col(Statement.text_hash) == col(Vector.text_hash))
+        said, called = (sa.exists().where(col(each.text_hash) == col(Vector.text_hash)) for each in (Statement, Call))
         kept = sa.exists().where(col(ProfileVersion.text_hashes).op("@>")(pg_array([col(Vector.text_hash)])))
-        orphan = sa.and_(col(Vector.text_hash).in_(text_hashes), sa.not_(said), sa.not_(kept))
+        orphan = sa.and_(col(Vector.text_hash).in_(text_hashes), sa.not_(said), sa.not_(called), sa.not_(kept))
         await session.execute(sa.delete(Vector).where(orphan))
 
 
 async def forget_encoder(session: AsyncSession, encoder: str) -> int:
-    """Have statements that another encoder has read be read again; returns how many (called once, at the start)."""
+    """Have statements and calls that another encoder has read be read again; returns how many statements (called once,
+    at the start).
+    """
+    others = sa.update(Call).where(col(Call.encoded_with) != encoder)
+    await session.execute(others.values(encoded_with=None, matched_sequence=None))
     stale = sa.update(Statement).where(col(Statement.encoded_with) != encoder).values(encoded_with=None)
     owners = (await session.scalars(stale.returning(col(Statement.organisation_id)))).all()
     if owners:
@@ -95,15 +101,16 @@ async def save_vectors(
     encoder: str,
     read: Mapping[UUID, bytes],
     vectors: Iterable[tuple[bytes, npt.NDArray[np.float16]]],
+    table: type[Statement] | type[Call] = Statement,
 ) -> int:
     """Store vectors (text hash, values) and mark statements (id → text hash) as read; returns how many.
 
-    A statement that was changed or erased meanwhile is left alone, and its vector is not stored: locking the rows
-    makes an
-    erasure wait or be seen. Locked ones are skipped, not waited for; they are read again in the next batch.
+    ``table``: the calls' one, to do the same for calls. What was changed or erased meanwhile is left alone, and its
+    vector is not stored: locking the rows makes an erasure wait or be seen. Locked ones are skipped, not waited for;
+    they are read again in the next batch.
     """
-    query = sa.select(col(Statement.id), col(Statement.text_hash)).where(col(Statement.id).in_(list(read)))
-    locked = await session.execute(query.order_by(col(Statement.id)).with_for_update(skip_locked=True))
+    query = sa.select(col(table.id), col(table.text_hash)).where(col(table.id).in_(list(read)))
+    locked = await session.execute(query.order_by(col(table.id)).with_for_update(skip_locked=True))
     still = {row.id: row.text_hash for row in locked if read[row.id] == row.text_hash}
     wanted = set(still.values())
     rows = [
@@ -114,7 +121,7 @@ async def save_vectors(
     if rows:
         await session.execute(insert(Vector).on_conflict_do_nothing(), rows)
     if still:
-        done = sa.update(Statement).where(col(Statement.id).in_(list(still))).values(encoded_with=encoder)
+        done = sa.update(table).where(col(table.id).in_(list(still))).values(encoded_with=encoder)
         await session.execute(done)
     return len(still)
 
@@ -149,6 +156,13 @@ async def statements_of(session: AsyncSession, ids: Collection[UUID]) -> Sequenc
 async def vectors_of(session: AsyncSession, model: str, ids: Collection[UUID]) -> dict[bytes, npt.NDArray[np.float16]]:
     """Return the stored vectors of these organisations' statements by text hash."""
     hashes = sa.select(col(Statement.text_hash)).where(col(Statement.organisation_id).in_(ids))
+    return await read_vectors(session, model, hashes)
+
+
+async def read_vectors(
+    session: AsyncSession, model: str, hashes: sa.Select[Any]
+) -> dict[bytes, npt.NDArray[np.float16]]:
+    """Return the vectors of the texts that a query names by their hashes."""
     # The binary form of halfvec (two 16-bit numbers, then big-endian halves) is read 50 times as fast as its text.
     binary = sa.func.halfvec_send(col(Vector.values), type_=sa.LargeBinary)
     query = sa.select(col(Vector.text_hash), binary).where(

@@ -47,7 +47,7 @@ async def erase_organisation(session: AsyncSession, erased: OrganisationErased) 
         col(Suggestion.first_id) == erased.organisation_id, col(Suggestion.second_id) == erased.organisation_id
     )
     await session.execute(
-        sa.update(Suggestion).where(either).values(state=SuggestionState.WITHDRAWN, reason="", evidence=[])
+        sa.update(Suggestion).where(either).values(state=SuggestionState.WITHDRAWN, reason="", evidence=[], call=None)
     )
     return True
 
@@ -83,6 +83,7 @@ async def store_suggestion(session: AsyncSession, snapshot: SuggestionSnapshot) 
         "score": snapshot.score,
         "reason": snapshot.reason,
         "evidence": [each.model_dump(mode="json") for each in snapshot.evidence],
+        "call": snapshot.call.model_dump(mode="json") if snapshot.call else None,
         "first_answer": snapshot.first_answer,
         "second_answer": snapshot.second_answer,
     }

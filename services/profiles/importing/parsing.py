@@ -9,10 +9,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails, from_json
 
 from services.profiles.importing.columns import REQUIRED, record_of, unknown_columns
-from services.profiles.importing.lines import Line, LineReader, WrongEncodingError
-from services.profiles.importing.report import RowError
 from services.profiles.importing.table import TableReader, header_of
 from services.profiles.schemas import Record
+from shared.importing import Line, LineReader, RowError, WrongEncodingError
 
 MAX_FILE_BYTES = 50 * 1024 * 1024
 MAX_IGNORED_FIELDS = 20

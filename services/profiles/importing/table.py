@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from services.profiles.importing.lines import MAX_LINE_BYTES, Line
+from shared.importing import MAX_LINE_BYTES, Line
 
 DELIMITERS = (",", ";", "\t")
 

@@ -1,0 +1,79 @@
+"""The open calls in memory, brought up to date by what has changed, as ``world.py`` does it for organisations."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.matching.calls.fit import CallIndex, CallOf, Fits, Fitting, OpenCall, best_for_both
+from services.matching.encoder.calibration import Calibration
+from services.matching.encoder.fusion import Fused
+from services.matching.encoder.spaces import ground_of
+from services.matching.models import Call
+from services.matching.parties import Pair
+from services.matching.repository import calls as rows
+from services.matching.search import Indexed
+from shared.contracts.matching import CallFit
+
+
+class CallBook:
+    """All calls that are open and read. ``index`` is replaced, never changed: a round keeps the one it began with."""
+
+    def __init__(self, encoder: str, calibrations: Mapping[int, Calibration], at_least: float) -> None:
+        self._encoder = encoder
+        self._calibrations = calibrations
+        self._known: dict[UUID, tuple[int, OpenCall | None]] = {}
+        """By id: change number, and the call, unless no model could read it."""
+        self._fits = Fits(at_least)
+        self.at_least = at_least
+        self._refreshing = asyncio.Lock()
+        self.index = CallIndex((), calibrations)
+
+    async def refresh(self, session: AsyncSession, today: date) -> None:
+        """Load what has changed since the last time; what is over goes. One at a time, so that none goes back."""
+        async with self._refreshing:
+            await self._refresh(session, today)
+
+    async def _refresh(self, session: AsyncSession, today: date) -> None:
+        changes = await rows.changes(session, today, self._encoder)
+        stale = [each for each, change in changes.items() if self._known.get(each, (None,))[0] != change]
+        if not stale and changes.keys() == self._known.keys():
+            return
+        # One whose text was changed a moment ago waits to be read again; its vector is looked up when it is.
+        found = [row for row in await rows.calls(session, stale) if row.encoded_with == self._encoder]
+        vectors = await rows.vectors_of(session, self._encoder, [row.id for row in found])
+        loaded = {row.id: (row.change_sequence, _open(row, vectors.get(row.text_hash))) for row in found}
+        kept = {each: known for each, known in self._known.items() if each in changes and each not in loaded}
+        self._known = kept | loaded
+        readable = (call for _, call in self._known.values() if call is not None)
+        self.index = CallIndex(readable, self._calibrations)
+
+    def fitting(self, organisation_id: UUID, entries: Sequence[Indexed]) -> Fitting:
+        """Return the calls that fit an organisation with these statements."""
+        return self.index.fitting(entries, self.at_least)
+
+    def for_pairs(self, entries: Mapping[UUID, Sequence[Indexed]], today: date) -> CallOf:
+        """Return what finds the call that fits a pair best, among the calls as they are now.
+
+        ``entries``: the statements of all that take part. For one round at a time, which may call it in a thread: what
+        fits an organisation is kept from round to round.
+        """
+        index, fits = self.index, self._fits
+        fits.keep(entries.keys())
+        found: dict[Pair, CallFit | None] = {}
+
+        def call_of(pair: Pair) -> CallFit | None:
+            if pair not in found:
+                first, second = (fits.of(side, entries.get(side, ()), index) for side in pair)
+                found[pair] = best_for_both(first, second, index, today)
+            return found[pair]
+
+        return call_of
+
+
+def _open(row: Call, vector: Fused | None) -> OpenCall | None:
+    if vector is None:
+        return None
+    return OpenCall(row.id, row.title, row.language, row.url, tuple(row.deadlines), ground_of(row.language), vector)

@@ -1,0 +1,77 @@
+"""Calls are read when nothing else is to be done: statements and rounds go first."""
+
+import pytest
+
+from services.matching import work
+from services.matching.encoder.spaces import Space
+from tests.matching.callers import TODAY, call, it_is, load
+from tests.matching.conftest import Matching, organisation
+
+BATTERY = "recycling of lithium batteries from electric cars"
+CHEESE = "organic goat cheese with a protected origin"
+
+
+@pytest.fixture(autouse=True)
+def _on_a_fixed_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    it_is(TODAY, monkeypatch)
+
+
+def read(matching: Matching) -> list[str]:
+    """Return what the English model has read so far, in order."""
+    return matching.models[Space.ENGLISH].read
+
+
+async def step(matching: Matching) -> None:
+    """Take one step of the leader's turn, when whatever came has been quiet for long."""
+    matching.engine.last_round_ended = -1e9
+    await work._step(matching.context, matching.engine)
+
+
+async def test_statements_and_their_round_go_before_calls(matching: Matching) -> None:
+    await load(matching, [call("cheese", CHEESE)])
+    await matching.hear(organisation("Akku", "DE", needs=[BATTERY]), organisation("Pile", "FR", offers=[BATTERY]))
+    await step(matching)
+    assert read(matching) == [BATTERY]
+    assert await matching.occasions() == ["suggestion.proposed"], "told before any call was read"
+    await step(matching)
+    assert read(matching) == [BATTERY, CHEESE]
+
+
+async def test_calls_read_a_moment_ago_are_named_in_the_next_step(matching: Matching) -> None:
+    await matching.hear(organisation("Akku", "DE", needs=[BATTERY]), organisation("Pile", "FR", offers=[BATTERY]))
+    await step(matching)
+    await load(matching, [call("batteries", BATTERY, description=CHEESE)])
+    for _ in range(2):
+        await step(matching)
+    assert await matching.occasions() == ["suggestion.proposed", "suggestion.changed"]
+    await step(matching)
+    assert len(await matching.occasions()) == 2
+
+
+async def test_while_some_calls_wait_no_round_is_held_for_the_others(
+    matching: Matching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await matching.hear(organisation("Akku", "DE", needs=[BATTERY]), organisation("Pile", "FR", offers=[BATTERY]))
+    await step(matching)
+    monkeypatch.setattr(matching.engine.settings, "calls_per_batch", 1)
+    await load(matching, [call("a", f"{BATTERY} and trains"), call("b", BATTERY), call("c", CHEESE)])
+    for _ in range(3):
+        await step(matching)
+    assert await matching.occasions() == ["suggestion.proposed"]
+    await step(matching)
+    assert await matching.occasions() == ["suggestion.proposed", "suggestion.changed"]
+    (row,) = (await matching.suggestions()).values()
+    assert row.call
+    assert row.call["title"] == BATTERY
+
+
+async def test_a_missing_model_stops_nothing_else(matching: Matching, monkeypatch: pytest.MonkeyPatch) -> None:
+    from services.matching.encoder.errors import ModelMissingError
+
+    async def missing(*_: object) -> None:
+        raise ModelMissingError("no model")
+
+    await load(matching, [call("batteries", BATTERY)])
+    monkeypatch.setattr(matching.engine, "encode", missing)
+    await step(matching)
+    assert read(matching) == []
