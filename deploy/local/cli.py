@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from deploy.local import operating
+from deploy.local.environment import MODELS
 from deploy.local.operator_client import OperatorClient, ServiceError
 from deploy.local.process import StartError
 from deploy.local.state import REPOSITORY, Installation, default_folder
@@ -216,6 +217,19 @@ def bench(context: typer.Context) -> None:
     """Measure: latency of a suggestion, import, relay, memory; a table and JSON. Uses an installation of its own."""
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     command = [sys.executable, "-m", "tests.benchmarks", *context.args]
+    raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def evaluate(context: typer.Context) -> None:
+    """Run matching's own encoder and scorers on benchmark files: `partners|calls|cpv --data DIR --queries FILE`.
+
+    `--json` prints one JSON object. The figures of plain baselines, computed in the same run, stand beside them.
+    """
+    # In a process of its own: only matching may load torch.
+    models = {"INTERCLUSTER_MATCHING_MODELS_DIRECTORY": str(MODELS), **os.environ}
+    environment = {**models, "PYTHONPATH": str(REPOSITORY), "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-m", "services.matching", "evaluate", *context.args]
     raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
 
 

@@ -1,5 +1,6 @@
 """The facts that matching works on: organisations and statements as plain values, and who may meet whom. Pure."""
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
@@ -70,18 +71,25 @@ def pair_of(one: UUID, other: UUID) -> Pair:
     return (one, other) if one < other else (other, one)
 
 
+def firm_of(party: Party) -> str:
+    """Return a name without case, accents and punctuation: a firm that is registered twice has one."""
+    decomposed = unicodedata.normalize("NFKD", party.name.casefold())
+    return "".join(filter(str.isalnum, decomposed)) or str(party.id)
+
+
 def may_meet(one: Party, other: Party) -> bool:
     """Whether two organisations may be suggested to each other at all.
 
     They must lie in different countries, be of kinds that may meet, and not belong together already (the same
-    undertaking
-    group, or one a member of the other).
+    They must lie in different countries, be of kinds that may meet, and not belong together already (the same
+    undertaking group, the same name, or one a member of the other).
     """
     return (
         one.id != other.id
         and one.country != other.country
         and frozenset((one.kind, other.kind)) in MAY_MEET
         and not (one.undertaking_group and one.undertaking_group == other.undertaking_group)
+        and firm_of(one) != firm_of(other)
         and one.id not in other.clusters
         and other.id not in one.clusters
     )

@@ -18,7 +18,7 @@ from services.matching.proposing import apply_plan
 from services.matching.recording import Made
 from services.matching.repository import calls, profiles
 from services.matching.repository import suggestions as rows
-from services.matching.scoring import Judge
+from services.matching.scoring import Judge, one_of_each_firm
 from services.matching.search import StatementIndex
 from services.matching.suggestions import REDACTED_REASON, redact_suggestions
 from services.matching.world import Known
@@ -86,7 +86,8 @@ def _think(
     settings = engine.settings
     candidates = engine.considering.candidates(index, parties, judge)
     limits = Limits(settings.suggestions_per_organisation, settings.least_score_in_bursts, settings.least_change)
-    plan = plan_round(candidates.scored, candidates.reasons, standing, parties.keys(), limits, final, call_of)
+    best = one_of_each_firm(candidates.scored, parties)
+    plan = plan_round(best, candidates.reasons, standing, parties.keys(), limits, final, call_of)
     return candidates, plan
 
 

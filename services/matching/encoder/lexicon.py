@@ -123,7 +123,7 @@ def load_lexicon(path: Path = LEXICON) -> Lexicon:
     if not path.is_file():
         raise ModelMissingError(f"the lexicon {path} is missing: install the product again")
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             languages = sorted(name.removesuffix("_table") for name in stored.files if name.endswith("_table"))
             return Lexicon({each: _table(stored, each) for each in languages})
     except Exception as error:  # numpy and zipfile raise whatever they stumble over in a damaged file

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from services.matching.challenges import Call, Challenges
+from services.matching.calls.challenges import Call, Challenges
 from services.matching.encoder.encoder import Encoder
 from services.matching.encoder.spaces import ReadText, Space
 from services.matching.evaluation.figures import Measured, Scores, retrieval

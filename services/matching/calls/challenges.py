@@ -20,11 +20,11 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from services.matching.calls.programme_parts import words_of
 from services.matching.encoder.calibration import Vectors
 from services.matching.encoder.encoder import MULTILINGUAL_PREFIX, Encoder
 from services.matching.encoder.errors import ModelDamagedError
 from services.matching.encoder.spaces import Space
-from services.matching.programme_parts import words_of
 
 CONSTANTS = Path(__file__).with_name("challenges.npz")
 SPACES = 3

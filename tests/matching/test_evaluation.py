@@ -1,0 +1,103 @@
+"""The command that runs benchmarks: right measures, clear errors, every candidate scored on its own."""
+
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.matching.__main__ import main
+from services.matching.evaluation import partners
+from services.matching.evaluation.figures import one_among, retrieval
+from services.matching.ranking.cooperation import ENOUGH, FACTORS, Actor, Cooperation
+from services.matching.ranking.ranker import start_ranker
+
+
+def a_world(folder: Path) -> Path:
+    """Write a small world in the benchmark's format: two themes, partners within a theme; returns the queries' file."""
+    organisations = [
+        {"id": f"o{n}", "country": ("DE", "FR", "PL")[n % 3], "themes": {("SC1", "SC5")[n % 2]: 2}, "n_before": 3,
+         "profile": f"organisation {n}"}
+        for n in range(60)
+    ]  # fmt: skip
+    with gzip.open(folder / "organisations.jsonl.gz", "wt") as file:
+        file.writelines(json.dumps(each) + "\n" for each in organisations)
+    with gzip.open(folder / "partners_before.tsv.gz", "wt") as file:
+        for n in range(60):
+            others = ",".join(f"o{(n + step) % 60}" for step in (2, 4, 6))
+            file.write(f"o{n}\t{others}\n")
+    alike = [f"o{n}" for n in range(1, 60, 2)] + [f"o{n}" for n in range(10, 50, 2)]
+    queries = folder / "queries.jsonl"
+    queries.write_text(json.dumps({"query": "o0", "partner": "o8", "others": alike[:49]}) + "\n")
+    return queries
+
+
+def test_partners_are_evaluated_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    queries = a_world(tmp_path)
+    assert main(["evaluate", "partners", "--data", str(tmp_path), "--queries", str(queries), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["queries"] == 1
+    assert told["figures"]["product"]["AUC"] > 0.5
+    assert {"theme cosine", "TF-IDF of profiles"} <= told["figures"].keys()
+    assert main(["evaluate", "partners", "--data", str(tmp_path), "--queries", str(queries)]) == 0
+    assert "product" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "is empty"),
+        ("no json", "line 1: no JSON"),
+        ('{"query": "o0"}', "line 1: partner, others missing"),
+        ('{"query": "o0", "partner": "o8", "others": ["o1"]}', "line 1: needs 49 others"),
+    ],
+)
+def test_a_file_of_another_format_is_named_with_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, words: str
+) -> None:
+    queries = a_world(tmp_path)
+    queries.write_text(text)
+    assert main(["evaluate", "partners", "--data", str(tmp_path), "--queries", str(queries)]) == 1
+    assert words in " ".join(capsys.readouterr().err.split())
+    assert main(["evaluate", "partners", "--data", str(tmp_path / "none"), "--queries", str(queries)]) == 1
+    assert "can't be read" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_candidate_is_scored_on_its_own(tmp_path: Path) -> None:
+    """Whoever else is in the case changes nothing of a candidate's score."""
+    a_world(tmp_path)
+    _, cooperation = partners.world_of(tmp_path)
+    alone = partners.score(start_ranker(), cooperation, 0, 8)
+    for other in range(1, 30):
+        partners.score(start_ranker(), cooperation, 0, other)
+    assert partners.score(start_ranker(), cooperation, 0, 8) == alone
+
+
+def test_nothing_is_said_of_those_without_a_past() -> None:
+    actors = [Actor({"01": 1}, "DE", 1) for _ in range(8)]
+    ring = Cooperation(actors, [(one, (one + step) % 7) for one in range(7) for step in (1, 2)])
+    assert ring.factors(0, 7) == {}
+    assert set(ring.factors(0, 3)) == set(FACTORS)
+    assert ring.degree[0] >= ENOUGH
+    assert ring.mutual_factors(0, 3) == pytest.approx(ring.mutual_factors(3, 0))
+
+
+@given(st.integers(2, 30), st.integers(0, 1000))
+def test_measures_agree_with_their_definitions(count: int, seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    scores = chance.permutation(count).astype(float)[None, :]
+    rank = int((scores[0] > scores[0, 0]).sum())
+    assert one_among(scores)["MRR"] == pytest.approx(1 / (1 + rank))
+    assert one_among(scores)["AUC"] == pytest.approx(1 - rank / (count - 1))
+    right = np.arange(count)[None, :] == 0
+    found = retrieval(scores, right)
+    assert found["hit@1"] == (rank == 0)
+    assert found["nDCG@10"] == pytest.approx(1 / np.log2(2 + rank) if rank < 10 else 0)
+
+
+def test_a_scorer_that_says_the_same_of_all_is_worth_nothing() -> None:
+    assert one_among(np.zeros((3, 50)))["AUC"] == 0.5
+    assert retrieval(np.zeros((1, 50)), np.arange(50)[None, :] == 0)["hit@20"] == 0
