@@ -81,7 +81,6 @@ def may_meet(one: Party, other: Party) -> bool:
     """Whether two organisations may be suggested to each other at all.
 
     They must lie in different countries, be of kinds that may meet, and not belong together already (the same
-    They must lie in different countries, be of kinds that may meet, and not belong together already (the same
     undertaking group, the same name, or one a member of the other).
     """
     return (

@@ -1,6 +1,5 @@
 """What doesn't pay: stuffing a profile with keywords, registering a firm twice, saying nothing in many words."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -39,11 +38,11 @@ EMPTY_WORDS = (
 
 
 @pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encoder]:
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
     """The real models."""
     made: Path = tmp_path_factory.mktemp("models")
     prepare_models(made)
-    yield load_encoder(Chosen(made))
+    return load_encoder(Chosen(made))
 
 
 def similarities(encoder: Encoder, needs: list[str], offers: list[str]) -> np.ndarray:
@@ -72,7 +71,7 @@ def test_keyword_stuffing_does_not_pay(encoder: Encoder) -> None:
 @pytest.mark.models
 def test_without_calibration_of_each_ground_a_language_in_common_would_count_as_a_fit(encoder: Encoder) -> None:
     """Negative control: by bare products two strangers in English come near an answer to a Finnish need."""
-    english, finnish = list(HONEST)[0], list(HONEST)[6]
+    english, *_, finnish, _ = HONEST
     strange, answer = HONEST["We look for someone to print titanium implants."], HONEST[finnish]
     found = similarities(encoder, [english, finnish], [strange, answer])
     assert found[0, 0] < 0.3 < 0.5 < found[1, 1]
