@@ -9,6 +9,7 @@ from services.matching.ranking.cooperation import Past
 from services.matching.ranking.network import Network
 from services.matching.ranking.ranker import DECIMALS as DECIMALS
 from services.matching.ranking.ranker import Ranker
+from shared.reference.distances import distance_km
 
 
 @dataclass(frozen=True, order=True)
@@ -57,13 +58,17 @@ def factors_of(one: Party, other: Party, best: tuple[Meeting, ...], judge: Judge
     """Return what is known of a pair, by factor.
 
     ``statements`` and ``both_ways``: similarity 0…1 of the better and of the other direction; ``sectors``: 0…1;
-    ``languages``, ``tags``: 1 if they have one in common; ``network``: weight of common earlier partners, unless both
+    ``languages``, ``tags``: 1 if they have one in common; ``distance``: thousands of km between their countries' main
+    cities, left out when unknown; ``network``: weight of common earlier partners, unless both
     have enough of them for what :mod:`.ranking.cooperation` says (its factors' names).
     """
     if not best:
         raise ValueError("a pair without statements that met has no score")
     past = judge.past.factors(one.id, other.id) if judge.past is not None else {}
-    known = past or {"network": round(judge.network.common(one.id, other.id), DECIMALS)}
+    known = dict(past) or {"network": round(judge.network.common(one.id, other.id), DECIMALS)}
+    apart = distance_km(one.country, other.country)
+    if apart is not None:
+        known["distance"] = round(apart / 1000, 3)
     return {
         "statements": best[0].similarity,
         "both_ways": best[1].similarity if len(best) > 1 else 0.0,

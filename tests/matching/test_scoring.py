@@ -71,7 +71,7 @@ def test_what_two_have_in_common_speaks_for_them_but_less_than_their_statements(
     alike = {"sectors": ("28.99",), "languages": ("en",), "tags": ("low-carbon",)}
     close = score_pair(party(1, **alike), party(2, "FR", **alike), [meeting(party(1), party(2), 0.6)], JUDGE)
     assert plain.score < close.score < 0.9
-    assert set(close.features) == {"before", "statements", "sectors", "languages", "tags"}
+    assert set(close.features) == {"before", "statements", "sectors", "languages", "tags", "distance"}
     assert max(close.features, key=lambda name: close.features[name]) == "statements"
 
 
