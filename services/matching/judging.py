@@ -61,9 +61,13 @@ def past_of(ties: Sequence[Tie], parties: Mapping[UUID, Party]) -> KnownPast:
 
 
 async def install_start_ranker(session: AsyncSession) -> None:
-    """Make the shipped ranker the active one of a new installation; does nothing when there is one."""
+    """Make the shipped ranker the active one, unless one that has learned from answers is."""
     ranker = start_ranker()
-    values = {"version": ranker.version, "state": ACTIVE, "parameters": ranker.to_json(), "report": {},
-              "made_at": now()}  # fmt: skip
-    if await history.ranker_in_state(session, ACTIVE) is None:
-        await history.add_ranker(session, values)
+    active = await history.ranker_in_state(session, ACTIVE)
+    if active is not None and (active.learned_until is not None or active.version == ranker.version):
+        return
+    if active is not None:
+        await history.set_ranker_state(session, active.version, RETIRED, active.report)
+    values = {"version": ranker.version, "state": ACTIVE, "parameters": ranker.to_json(), "made_at": now()}
+    if not await history.add_ranker(session, {**values, "report": {}}):
+        await history.set_ranker_state(session, ranker.version, ACTIVE, {})  # it was the shipped one before, too

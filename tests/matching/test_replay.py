@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from services.matching.encoder.encoder import Encoder
 from services.matching.encoder.fusion import load_fusion
 from services.matching.engine import Engine
-from services.matching.judging import ACTIVE, RETIRED
+from services.matching.judging import ACTIVE, RETIRED, install_start_ranker
 from services.matching.outcomes import note_connection
 from services.matching.ranking.ranker import Curve, start_ranker
 from services.matching.replay import Replayed, replay
@@ -52,7 +52,14 @@ async def another_day(matching: Matching) -> None:
     async with matching.context.database.transaction() as session:
         await history.set_ranker_state(session, ranker.version, RETIRED, {})
         await history.add_ranker(
-            session, {"version": other.version, "state": ACTIVE, "parameters": other.to_json(), "made_at": now()}
+            session,
+            {
+                "version": other.version,
+                "state": ACTIVE,
+                "parameters": other.to_json(),
+                "made_at": now(),
+                "learned_until": now(),
+            },
         )
         for side in ("Akku", "Pile"):
             pair = sorted((identifier(side), identifier("Friend")))
@@ -83,6 +90,21 @@ async def test_a_score_comes_out_the_same_after_profiles_models_ranker_and_netwo
     newest = await again(matching, suggested, None)
     assert newest.same
     assert newest.scoring.ranker != first.scoring.ranker
+
+
+async def test_a_new_release_brings_its_ranker_unless_one_has_learned(matching: Matching, suggested: UUID) -> None:
+    shipped, older = start_ranker(), replace(start_ranker(), intercept=-2.5)
+    learned = replace(start_ranker(), intercept=-2.0)
+    for active, moment, expected in ((older, None, shipped), (learned, now(), learned)):
+        async with matching.context.database.transaction() as session:
+            await session.execute(sa.text("DELETE FROM ranker WHERE state = 'active'"))
+            values = {"version": active.version, "state": ACTIVE, "parameters": active.to_json(), "made_at": now()}
+            await history.add_ranker(session, {**values, "learned_until": moment})
+            await install_start_ranker(session)
+        async with matching.context.database.session() as session:
+            row = await history.ranker_in_state(session, ACTIVE)
+        assert row is not None
+        assert row.version == expected.version
 
 
 @pytest.mark.parametrize("guard", ["ranker", "constants", "profiles", "network"])
