@@ -7,7 +7,7 @@ The policy, made so that the probability of every pair is known exactly:
 
 1. :func:`~services.matching.allocation.in_turns` chooses as ever. All that follows takes its choice as given.
 2. Of the choice, a full list names the worst of its pairs that may *give way*: a pair is named by one side only, and
-   an organisation keeps at least one pair that no partner has named.
+   an organisation keeps at least one pair that no partner has named (so lists of one are not explored with).
 3. Every candidate (a, b) left out takes part whose sides can both take it up: with room left, or with a pair that
    gives way. It gets a rate w; an organisation's rates sum to S ≤ -ln(1 - share × length of its list).
 4. A clock rings for each of them after an exponential time of rate w. A candidate is explored when its clock rings
@@ -80,7 +80,11 @@ def choose(
     Nobody's list gets longer than ``per_organisation``, and nobody whom the allocation alone serves is left with
     nothing.
     """
-    market = market_of(scored, kept, never)
+    return choose_from(market_of(scored, kept, never), per_organisation, exploring)
+
+
+def choose_from(market: Market, per_organisation: int, exploring: Exploring | None = None) -> list[Choice]:
+    """Choose from an open market (see :meth:`~services.matching.market.Market.open`), as :func:`choose` does."""
     lottery = Lottery(market, per_organisation, exploring.share if exploring else 0.0)
     rows, explored = lottery.greedy, np.zeros(0, np.int64)
     if exploring is not None:
@@ -106,7 +110,7 @@ class Lottery:
         """Return the rows that are shown, ascending, and those of them that are explored."""
         times = -np.log(uniform(self.market, self.entries, seed, period)) / self.rates
         one, other = self.market.first[self.entries], self.market.second[self.entries]
-        earliest = np.full(len(self.market.ids), 1.0)
+        earliest = np.full(len(self.market.number), 1.0)
         np.minimum.at(earliest, one, times)
         np.minimum.at(earliest, other, times)
         won = (times < 1) & (times <= earliest[one]) & (times <= earliest[other])
@@ -166,7 +170,7 @@ def what_gives_way(market: Market, chosen: Numbers, length: Numbers, most: int) 
 def uniform(market: Market, rows: Numbers, seed: str, period: str) -> Shares:
     """Return a number of (0, 1] for each row: the same for the same seed, period and pair."""
     key = blake2b(f"{seed}\n{period}".encode(), digest_size=32).digest()
-    digests = b"".join(blake2b(each.to_bytes(16), key=key, digest_size=8).digest() for each in market.ids)
+    digests = b"".join(blake2b(each.to_bytes(16), key=key, digest_size=8).digest() for each in market.number)
     words = _mix(np.frombuffer(digests, "<u8").astype(np.uint64))
     mixed = _mix(words[market.first[rows]] + words[market.second[rows]])
     return ((mixed >> np.uint64(11)) + np.uint64(1)).astype(np.float64) * 2.0**-53

@@ -1,14 +1,13 @@
 """How evenly organisations are shown, beside what lists by score alone would do, and what that costs. Pure."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from services.matching.market import Market, Numbers, market_of
+from services.matching.market import Market, Numbers
 from services.matching.parties import Pair
-from services.matching.scoring import Scored
 
 
 @dataclass(frozen=True)
@@ -43,11 +42,11 @@ class Spread:
         return self.by_score.mean_score - self.shown.mean_score
 
 
-def spread(
-    scored: Sequence[Scored], shown: Collection[Pair], per_organisation: int, never: Collection[Pair] = ()
-) -> Spread:
-    """Compare lists of ``per_organisation`` by score alone with what is ``shown``, among all that may be proposed."""
-    market = market_of(scored, (), never)
+def spread(market: Market, shown: Collection[Pair], per_organisation: int) -> Spread:
+    """Compare lists of ``per_organisation`` by score alone with what is ``shown``, among all that may be proposed.
+
+    ``market``: all but those that were declined.
+    """
     rows = market.rows_of(shown)
     there = np.flatnonzero(market.count(np.arange(len(market))))
     seen, values = lists_by_score(market, per_organisation)
@@ -60,10 +59,10 @@ def lists_by_score(market: Market, longest: int) -> tuple[Numbers, npt.NDArray[n
     owner = np.stack((market.first, market.second), axis=1).ravel()
     other = np.stack((market.second, market.first), axis=1).ravel()
     best_first = np.argsort(owner, kind="stable")
-    length = np.bincount(owner, minlength=len(market.ids))
+    length = np.bincount(owner, minlength=len(market.number))
     place = np.arange(len(owner)) - np.repeat(np.cumsum(length) - length, length)
     best = best_first[place < longest]
-    return np.bincount(other[best], minlength=len(market.ids)).astype(np.int64), market.score[best // 2]
+    return np.bincount(other[best], minlength=len(market.number)).astype(np.int64), market.score[best // 2]
 
 
 def gini(counts: npt.ArrayLike) -> float:

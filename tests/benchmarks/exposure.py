@@ -13,20 +13,25 @@ from services.matching.allocation import allocate
 from services.matching.considering import Considering
 from services.matching.encoder.encoder import Chosen, Encoder, load_encoder
 from services.matching.encoder.spaces import ground_of, read_text
-from services.matching.exploration import Choice, Exploring, choose
+from services.matching.exploration import Choice, Exploring, choose, choose_from
 from services.matching.exposure import Spread, spread
+from services.matching.live_market import LiveMarket
+from services.matching.market import market_of
 from services.matching.parties import Party, StatementFact
-from services.matching.scoring import Scored
+from services.matching.ranking.ranker import start_ranker
+from services.matching.scoring import Judge, Scored
 from services.matching.search import Indexed, StatementIndex
 from services.matching.settings import Settings
 from shared.contracts.profiles import OrganisationKind, StatementRole
 from tests.benchmarks.bulk import lines
-from tests.benchmarks.figures import Figure, at_least, at_most
+from tests.benchmarks.figures import Figure, at_most
 
 EXPLORED = 0.05
 WEEKS = 52
 MANY, CANDIDATES = 100_000, 2_000_000
 BATCH = 128
+CHANGED = 80
+"""Candidates of one organisation: the closest 40 in both directions."""
 
 Record = dict[str, Any]
 
@@ -39,7 +44,7 @@ def measure(progress: Callable[[str], None]) -> list[Figure]:
     longest = settings.suggestions_per_organisation
     greedy = [each.pair for each in allocate(scored, longest)]
     weeks = [choose(scored, longest, exploring=Exploring(EXPLORED, "bench", str(week))) for week in range(WEEKS)]
-    figures = _spread_figures(spread(scored, greedy, longest), len(scored))
+    figures = _spread_figures(spread(market_of(scored), greedy, longest), len(scored))
     figures += _exploration_figures(scored, greedy, weeks, longest)
     progress(f"exposure: {CANDIDATES} candidates are allocated")
     return [*figures, *_many(longest)]
@@ -69,7 +74,11 @@ def candidates(records: Iterable[Record], encoder: Encoder, settings: Settings) 
         if read.text
     ]
     index = StatementIndex(entries, encoder.fusion.calibrations)
-    return Considering(settings.least_similarity, settings.least_score).candidates(index, parties).scored
+    return (
+        Considering(settings.least_similarity, settings.least_score)
+        .candidates(index, parties, Judge(start_ranker()))
+        .scored
+    )
 
 
 def identifier(name: str) -> UUID:
@@ -113,8 +122,8 @@ def _exploration_figures(
     explored = [[each for each in week if each.explored] for week in weeks]
     pairs = sum(map(len, weeks))
     share = sum(map(len, explored)) / pairs
-    seen = [spread(scored, [each.scored.pair for each in week], longest) for week in weeks]
-    plain = spread(scored, greedy, longest).shown
+    seen = [spread(market_of(scored), [each.scored.pair for each in week], longest) for week in weeks]
+    plain = spread(market_of(scored), greedy, longest).shown
     served = np.mean([each.shown.unseen for each in seen])
     different = {each.scored.pair for week in explored for each in week}
     return [
@@ -142,12 +151,17 @@ def _many(longest: int) -> list[Figure]:
     scored = [Scored((min(pair), max(pair)), score, ()) for pair, score in zip(sides, scores, strict=True)]
     alone = _seconds(lambda: sorted(scored, key=lambda each: -each.score))
     allocated = _seconds(lambda: allocate(scored, longest))
-    explored = _seconds(lambda: choose(scored, longest, exploring=Exploring(EXPLORED, "bench", "1")))
+    exploring = Exploring(EXPLORED, "bench", "1")
+    explored = _seconds(lambda: choose(scored, longest, exploring=exploring))
+    live, changed = LiveMarket(scored), scored[:: len(scored) // CHANGED]
+    better = [Scored(each.pair, round(each.score / 2 + 0.5, 4), ()) for each in changed]
+    again = _seconds(lambda: live.replace(changed, better))
+    again += _seconds(lambda: choose_from(live.market.open((), ()), longest, exploring))
     beside = f"sorting the same list by score alone: {alone:.2f} s"
     return [
         Figure("allocation at 100,000 organisations", allocated, "s", note=f"{len(scored)} candidates; {beside}"),
         Figure("the same with exploration", explored, "s"),
-        at_least("allocated candidates", len(scored) / allocated, "a second", 100_000),
+        Figure("the same after a change", again, "s", note=f"{len(changed)} candidates changed, the others were kept"),
     ]
 
 

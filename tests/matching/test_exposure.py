@@ -35,8 +35,8 @@ def test_lists_by_score_hold_everyones_best(market: list[Scored], longest: int) 
     arrays = market_of(market)
     counts, scores = lists_by_score(arrays, longest)
     best_first = sorted(market, key=lambda each: (-each.score, each.pair))
-    expected, values = dict.fromkeys(arrays.ids, 0), []
-    for each in arrays.ids:
+    expected, values = dict.fromkeys(arrays.number, 0), []
+    for each in arrays.number:
         for pair in [one for one in best_first if UUID(int=each) in one.pair][:longest]:
             expected[next(side.int for side in pair.pair if side.int != each)] += 1
             values.append(pair.score)
@@ -49,7 +49,7 @@ STAR = [*(scored(1, other, 0.9) for other in range(2, 12)), *(scored(n, n + 1, 0
 
 
 def test_the_famous_flood_lists_by_score_and_the_allocation_spreads_them_for_a_small_price() -> None:
-    found = spread(STAR, [each.pair for each in allocate(STAR, 1)], 1)
+    found = spread(market_of(STAR), [each.pair for each in allocate(STAR, 1)], 1)
     assert (found.organisations, found.by_score.most, found.shown.most) == (11, 10, 1)
     assert (found.by_score.unseen, found.shown.unseen) == (9, 1)
     assert found.shown.gini < 0.2 < 0.8 < found.by_score.gini
@@ -58,9 +58,9 @@ def test_the_famous_flood_lists_by_score_and_the_allocation_spreads_them_for_a_s
 
 def test_who_was_declined_by_all_does_not_count_as_unseen() -> None:
     market = [scored(1, 2, 0.9), scored(3, 4, 0.8)]
-    found = spread(market, [market[0].pair], 1, never={market[1].pair})
+    found = spread(market_of(market, never={market[1].pair}), [market[0].pair], 1)
     assert (found.organisations, found.shown.unseen) == (2, 0)
 
 
 def test_an_empty_market_has_an_exposure_too() -> None:
-    assert spread([], [], 5).shown.gini == 0
+    assert spread(market_of([]), [], 5).shown.gini == 0
