@@ -19,7 +19,7 @@ from services.matching.live_market import LiveMarket
 from services.matching.market import market_of
 from services.matching.parties import Party, StatementFact
 from services.matching.ranking.ranker import start_ranker
-from services.matching.scoring import Judge, Scored
+from services.matching.scoring import Judge, Scored, one_of_each_firm
 from services.matching.search import Indexed, StatementIndex
 from services.matching.settings import Settings
 from shared.contracts.profiles import OrganisationKind, StatementRole
@@ -74,11 +74,9 @@ def candidates(records: Iterable[Record], encoder: Encoder, settings: Settings) 
         if read.text
     ]
     index = StatementIndex(entries, encoder.fusion.calibrations)
-    return (
-        Considering(settings.least_similarity, settings.least_score)
-        .candidates(index, parties, Judge(start_ranker()))
-        .scored
-    )
+    considering = Considering(settings.least_similarity, settings.least_score)
+    found = considering.candidates(index, parties, Judge(start_ranker()))
+    return one_of_each_firm(found.scored, parties)
 
 
 def identifier(name: str) -> UUID:
