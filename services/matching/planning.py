@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from services.matching.allocation import allocate
 from services.matching.calls.fit import CallOf
+from services.matching.exploration import Choice, Exploring, choose
 from services.matching.parties import Pair
 from services.matching.scoring import Scored
 from shared.contracts.matching import CallFit, SuggestionState
@@ -40,6 +40,7 @@ class Limits:
     per_organisation: int
     least_score_in_bursts: float
     least_change: float
+    exploring: Exploring | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class Plan:
     withdraw: tuple[Pair, ...]
     recall: tuple[Pair, ...] = ()
     calls: Mapping[Pair, CallFit] = field(default_factory=dict)
+    choices: Mapping[Pair, Choice] = field(default_factory=dict, compare=False)
+    """All that should be shown, besides what stands anyway: with which probability, and whether it is explored."""
 
 
 def plan_round(
@@ -70,14 +73,16 @@ def plan_round(
     Declined and connected pairs are never proposed again. A proposal that one side has answered stays, and takes up
     room, as
     long as both take part. While statements still wait to be read (``final=False``) only very good pairs are added, and
-    nothing is changed or taken back for a better one: what is unread might yet change it again. ``call_of`` returns the
-    open call that fits both sides of a pair; also what is answered or connected names it.
+    nothing is changed or taken back for a better one, or explored: what is unread might yet change it again.
+    ``call_of`` returns the open call that fits both sides of a pair; also what is answered or connected names it.
     """
     open_pairs = {each.pair: each for each in standing if each.state == SuggestionState.PROPOSED}
     settled = {each.pair for each in standing} - open_pairs.keys()
     alive = {pair: each for pair, each in open_pairs.items() if pair[0] in active and pair[1] in active}
     kept = {pair for pair, each in alive.items() if each.answered or not final}
-    chosen = {each.pair: each for each in allocate(scored, limits.per_organisation, kept, settled)}
+    exploring = limits.exploring if final else None
+    choices = {each.scored.pair: each for each in choose(scored, limits.per_organisation, kept, settled, exploring)}
+    chosen = {pair: each.scored for pair, each in choices.items()}
     floor = 0.0 if final else limits.least_score_in_bursts
     propose = [each for pair, each in chosen.items() if pair not in open_pairs and each.score >= floor]
     change = [each for pair, each in chosen.items() if pair in alive and _differs(each, alive[pair], reasons, limits)]
@@ -87,7 +92,7 @@ def plan_round(
     recall = _recall(staying, active, call_of) if final else {}
     named = {each.pair: call_of(each.pair) for each in (*propose, *change)} | recall
     calls = {pair: call for pair, call in named.items() if call is not None}
-    return Plan(tuple(propose), tuple(change), tuple(sorted(gone)), tuple(recall), calls)
+    return Plan(tuple(propose), tuple(change), tuple(sorted(gone)), tuple(recall), calls, choices)
 
 
 def _recall(staying: Iterable[Standing], active: Collection[UUID], call_of: CallOf) -> dict[Pair, CallFit | None]:

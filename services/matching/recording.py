@@ -65,6 +65,7 @@ def call_of(made: Made, pair: Pair) -> dict[str, Any] | None:
 
 def scoring_row(made: Made, row: Suggestion, scored: Scored) -> dict[str, Any]:
     """Return what is kept of one scoring."""
+    choice = made.plan.choices[scored.pair]
     return {
         "suggestion_id": row.id,
         "version": f"{row.version_epoch}.{row.version_n}",
@@ -79,8 +80,8 @@ def scoring_row(made: Made, row: Suggestion, scored: Scored) -> dict[str, Any]:
         "encoder": made.encoder,
         "ranker": made.judge.ranker.version,
         "network_until": made.judge.network.until,
-        "propensity": 1.0,
-        "explored": False,
+        "propensity": choice.propensity,
+        "explored": choice.explored,
     }
 
 

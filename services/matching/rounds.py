@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -12,17 +12,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.matching.calls.fit import CallOf
 from services.matching.considering import Candidates
 from services.matching.engine import Engine
+from services.matching.exploration import Exploring, week_of
+from services.matching.exposure import spread
+from services.matching.market import market_of
 from services.matching.parties import Party
 from services.matching.planning import Limits, Plan, Standing, plan_round
 from services.matching.proposing import apply_plan
 from services.matching.recording import Made
 from services.matching.repository import calls, profiles
 from services.matching.repository import suggestions as rows
-from services.matching.scoring import Judge, one_of_each_firm
+from services.matching.scoring import Judge, Scored, one_of_each_firm
 from services.matching.search import StatementIndex
 from services.matching.suggestions import REDACTED_REASON, redact_suggestions
 from services.matching.world import Known
 from shared.clock import today
+from shared.contracts.matching import SuggestionState
 from shared.database import Database
 from shared.messaging import redact
 
@@ -85,10 +89,25 @@ def _think(
 ) -> tuple[Candidates, Plan]:
     settings = engine.settings
     candidates = engine.considering.candidates(index, parties, judge)
-    limits = Limits(settings.suggestions_per_organisation, settings.least_score_in_bursts, settings.least_change)
+    exploring = Exploring(settings.exploration, settings.exploration_seed, week_of(today()))
+    longest = settings.suggestions_per_organisation
+    limits = Limits(longest, settings.least_score_in_bursts, settings.least_change, exploring)
     best = one_of_each_firm(candidates.scored, parties)
     plan = plan_round(best, candidates.reasons, standing, parties.keys(), limits, final, call_of)
+    if final and (plan.propose or plan.withdraw):
+        _log_exposure(best, plan, standing, longest)
     return candidates, plan
+
+
+def _log_exposure(scored: Sequence[Scored], plan: Plan, standing: Iterable[Standing], longest: int) -> None:
+    """Say how evenly organisations are shown, beside lists by score alone."""
+    answered = {each.pair for each in standing if each.state == SuggestionState.PROPOSED and each.answered}
+    settled = {each.pair for each in standing if each.state != SuggestionState.PROPOSED}
+    found = spread(market_of(scored, never=settled), {*plan.choices, *answered}, longest)
+    explored = sum(each.explored for each in plan.choices.values())
+    log.info("exposure", organisations=found.organisations, gini=round(found.shown.gini, 3),
+             gini_by_score=round(found.by_score.gini, 3), unseen=found.shown.unseen,
+             unseen_by_score=found.by_score.unseen, cost=round(found.cost, 4), explored=explored)  # fmt: skip
 
 
 async def _redact_left_behind(session: AsyncSession, standing: Iterable[Standing], known: Mapping[UUID, Known]) -> None:

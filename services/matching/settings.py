@@ -33,6 +33,10 @@ class Settings(ServiceSettings):
     """Longest list anyone gets; since a suggestion is shown to both sides, also how often one organisation is shown."""
     least_similarity: float = Field(default=0.5, ge=0, le=1)
     """A need and an offer have met when they are this close (closer than 99 % of random pairs)."""
+    exploration: float = Field(default=0.05, ge=0, le=0.2)
+    """Share of the lists' places for pairs that score alone would not show: only so can the ranker learn of them."""
+    exploration_seed: str = "intercluster"
+    """Another seed throws other dice."""
     least_score: float = Field(default=0.6, ge=0, le=1)
     """Quality floor: no suggestion is better than a bad one."""
     least_score_in_bursts: float = Field(default=0.72, ge=0, le=1)

@@ -15,11 +15,11 @@ from deploy.local.postgres import Postgres
 from deploy.local.stack import Stack
 from deploy.local.state import Installation
 from deploy.topics import ensure_topics
-from tests.benchmarks import bulk, change, memory, relay, story
+from tests.benchmarks import bulk, change, exposure, memory, relay, story
 from tests.benchmarks.figures import Figure, show
 from tests.faults.field import Field
 
-PARTS = ("relay", "stack", "demo", "clone")
+PARTS = ("relay", "stack", "exposure", "demo", "clone")
 
 
 def measure_relay(folder: Path, console: Console) -> list[Figure]:
@@ -66,6 +66,8 @@ def main() -> None:
             figures += measure_relay(folder / "relay", console)
         if "stack" in chosen:
             figures += measure_stack(folder / "stack", console)
+        if "exposure" in chosen:
+            figures += exposure.measure(console.log)
         if "demo" in chosen:
             figures += story.measure_installed(console.log)
         if "clone" in chosen:

@@ -1,10 +1,12 @@
 """What a round changes: a difference of sets, respectful of answers, quiet about trifles."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.matching.exploration import Exploring
 from services.matching.parties import Pair, pair_of
 from services.matching.planning import Limits, Plan, Standing, plan_round
 from services.matching.scoring import Meeting, Scored
@@ -33,9 +35,15 @@ def reason(pair: Pair) -> str:
     return f"because {pair}"
 
 
-def plan(market: list[Scored], stored: list[Standing], final: bool = True, active: list[UUID] = EVERYONE) -> Plan:
+def plan(
+    market: list[Scored],
+    stored: list[Standing],
+    final: bool = True,
+    active: list[UUID] = EVERYONE,
+    limits: Limits = LIMITS,
+) -> Plan:
     """Plan a round."""
-    return plan_round(market, {each.pair: reason(each.pair) for each in market}, stored, active, LIMITS, final)
+    return plan_round(market, {each.pair: reason(each.pair) for each in market}, stored, active, limits, final)
 
 
 @st.composite
@@ -45,21 +53,34 @@ def markets(draw: st.DrawFn) -> list[Scored]:
     return [scored(*pair, value / 100) for pair, value in drawn.items()]
 
 
-@given(markets(), markets())
+EXPLORING = replace(LIMITS, exploring=Exploring(0.2, "seed", "2026-W48"))
+
+
+@given(markets(), markets(), st.sampled_from((LIMITS, EXPLORING)))
 def test_after_any_history_the_live_suggestions_are_those_of_a_first_round(
-    before: list[Scored], now: list[Scored]
+    before: list[Scored], now: list[Scored], limits: Limits
 ) -> None:
-    fresh = {each.pair for each in plan(now, []).propose}
-    stored = [standing(each) for each in plan(before, []).propose]
-    changed = plan(now, stored)
+    fresh = {each.pair for each in plan(now, [], limits=limits).propose}
+    stored = [standing(each) for each in plan(before, [], limits=limits).propose]
+    changed = plan(now, stored, limits=limits)
     live = {each.pair for each in stored} - set(changed.withdraw) | {each.pair for each in changed.propose}
     assert live == fresh
 
 
-@given(markets())
-def test_the_same_round_again_changes_nothing(market: list[Scored]) -> None:
-    stored = [standing(each) for each in plan(market, []).propose]
-    assert plan(market, stored) == Plan((), (), ())
+@given(markets(), st.sampled_from((LIMITS, EXPLORING)))
+def test_the_same_round_again_changes_nothing(market: list[Scored], limits: Limits) -> None:
+    stored = [standing(each) for each in plan(market, [], limits=limits).propose]
+    assert plan(market, stored, limits=limits) == Plan((), (), ())
+
+
+def test_a_round_says_of_all_it_proposes_how_likely_that_was_and_explores_only_when_all_is_read() -> None:
+    market = [scored(one, other, 0.9 + (one * other % 7) / 100) for other in range(1, 9) for one in range(1, other)]
+    weeks = [replace(LIMITS, exploring=Exploring(0.2, "seed", str(week))) for week in range(10)]
+    plans = [plan(market, [], limits=week) for week in weeks]
+    assert any(each.explored for one in plans for each in one.choices.values())
+    assert all(0 < one.choices[each.pair].propensity <= 1 for one in plans for each in one.propose)
+    in_bursts = [plan(market, [], final=False, limits=week) for week in weeks]
+    assert not any(each.explored for one in in_bursts for each in one.choices.values())
 
 
 @given(markets(), st.data())
