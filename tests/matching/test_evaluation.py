@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from services.matching.__main__ import main
 from services.matching.evaluation import partners
 from services.matching.evaluation.figures import one_among, retrieval
+from services.matching.evaluation.reading import records_of
 from services.matching.ranking.cooperation import ENOUGH, FACTORS, Actor, Cooperation
 from services.matching.ranking.ranker import start_ranker
 
@@ -64,6 +65,12 @@ def test_a_file_of_another_format_is_named_with_its_line(
     assert words in " ".join(capsys.readouterr().err.split())
     assert main(["evaluate", "partners", "--data", str(tmp_path / "none"), "--queries", str(queries)]) == 1
     assert "can't be read" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_title_may_hold_a_line_separator(tmp_path: Path) -> None:
+    file = tmp_path / "calls.jsonl"
+    file.write_text(json.dumps({"title": "one\u2028two"}, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert records_of(file, ("title",)) == [{"title": "one\u2028two"}]
 
 
 def test_a_candidate_is_scored_on_its_own(tmp_path: Path) -> None:
