@@ -22,6 +22,13 @@ def scope_of(caller: Principal) -> Scope:
     return Scope(organisations=frozenset(own), clusters=frozenset(caller.organisations(RoleName.HUB_MANAGER)))
 
 
+def inspection_scope_of(caller: Principal) -> Scope:
+    """Return whose suggestions a caller may look into as operator or auditor, whatever else she is."""
+    if caller.has(RoleName.OPERATOR) or Role(RoleName.AUDITOR) in caller.roles:
+        return Scope(everything=True)
+    return Scope(organisations=frozenset(caller.organisations(RoleName.AUDITOR)))
+
+
 def may_answer(caller: Principal, suggestion_id: UUID, organisation_id: UUID, answer: str) -> bool:
     """Whether the caller may give this answer for that organisation: by role, or by the link of a mail made for just
     this.

@@ -9,15 +9,29 @@ from services.matching.scoring import Meeting, Scored
 
 QUOTE_LENGTH = 140
 NAME_LENGTH = 80
+_MARKS = str.maketrans(dict.fromkeys("“”„«»", "'"))
+
+
+def shortened(text: str, length: int) -> str:
+    """Return the start of a text, cut at a word; a cut is shown by an ellipsis."""
+    if len(text) <= length:
+        return text
+    return (text[:length].rsplit(" ", 1)[0].rstrip(" ,;:.-–") or text[:length]) + "…"
+
+
+def quotable(text: str, length: int = QUOTE_LENGTH) -> str:
+    """Return the start of a statement as it stands inside a sentence of ours, between quotation marks."""
+    return shortened(text.strip().rstrip(".").translate(_MARKS), length)
 
 
 def quote(text: str, length: int = QUOTE_LENGTH) -> str:
     """Return the start of a statement in quotation marks, cut at a word; a cut is shown by an ellipsis."""
-    text = text.strip().rstrip(".").replace("“", "'").replace("”", "'")
-    if len(text) > length:
-        cut = text[:length].rsplit(" ", 1)[0].rstrip(" ,;:.-–") or text[:length]
-        text = cut + "…"
-    return f"“{text}”"
+    return f"“{quotable(text, length)}”"
+
+
+def shown_name(name: str) -> str:
+    """Return an organisation's name as it stands inside a sentence of ours."""
+    return clean(name)[:NAME_LENGTH]
 
 
 def reason_for(scored: Scored, parties: Mapping[UUID, Party], statements: Mapping[UUID, StatementFact]) -> str:
@@ -28,7 +42,7 @@ def reason_for(scored: Scored, parties: Mapping[UUID, Party], statements: Mappin
 
 def _meeting(met: Meeting, parties: Mapping[UUID, Party], statements: Mapping[UUID, StatementFact]) -> str:
     needing, offering = (
-        clean(parties[each].name)[:NAME_LENGTH] for each in (met.need_organisation_id, met.offer_organisation_id)
+        shown_name(parties[each].name) for each in (met.need_organisation_id, met.offer_organisation_id)
     )
     need, offer = statements[met.need_id], statements[met.offer_id]
     return f"{needing} needs {quote(need.text)}, and {offering} offers {quote(offer.text)}"

@@ -79,3 +79,93 @@ class FoundStatements(BaseModel):
     items: list[FoundStatement]
     language: str
     """Language in which the query was read."""
+
+
+class FactorShare(BaseModel):
+    """What one factor adds to a score (negative: takes away). All shares together are the score.
+
+    ``before`` is what any pair has before anything is known of it. ``value``: what was known of this pair (see the
+    factor's text), ``None`` for ``before`` and when it was not kept.
+    """
+
+    name: str
+    text: str
+    share: float
+    value: float | None
+
+
+class Quoted(BaseModel):
+    """A stored statement in its original words, cut at a word (``…``). ``foreign``: the reader does not list its
+    language.
+    """
+
+    statement_id: UUID
+    organisation_id: UUID
+    organisation_name: str
+    text: str
+    language: str
+    language_name: str
+    foreign: bool
+
+
+class ExplainedMeeting(BaseModel):
+    """A need and an offer that met. ``similarity`` 0…1: .5 is closer than 99 % of random pairs."""
+
+    need: Quoted
+    offer: Quoted
+    similarity: float
+
+
+class ScoredWith(BaseModel):
+    """What a score was made with: versions of the models, the ranker, and both profiles (by organisation).
+
+    ``encoder``, ``ranker`` and ``scored_at`` are ``None`` for scores older than the keeping of records.
+    """
+
+    model_version: str
+    encoder: str | None = None
+    ranker: str | None = None
+    profiles: dict[UUID, str]
+    scored_at: datetime | None = None
+
+
+class ExplanationView(BaseModel):
+    """Why two organisations are suggested to each other, for one reader.
+
+    ``language``: what the texts are written in, English when the reader's own is not among ours. ``sentence`` is the
+    reason, better direction first. ``gains``: what each side gets out of it, by organisation. ``against``: what speaks
+    against the pair, as far as the score knows.
+    """
+
+    suggestion_id: UUID
+    first_id: UUID
+    second_id: UUID
+    first_name: str
+    second_name: str
+    language: str
+    score: float
+    factors: list[FactorShare]
+    """``before`` first, then by share, the largest first; empty when no shares were kept."""
+    meetings: list[ExplainedMeeting]
+    sentence: str | None
+    gains: dict[UUID, str]
+    against: list[str]
+    model: ScoredWith
+
+
+class ReplayView(BaseModel):
+    """A past score and what comes out today from the same profiles, models, ranker and network.
+
+    ``version``: of the suggestion that was scored; ``score``: as it was kept; ``again``: as it comes out now; ``same``:
+    whether they are equal; ``factors``: what the ranker was told of the pair.
+    """
+
+    scored_at: datetime
+    version: str
+    score: float
+    again: float
+    same: bool
+    ranker: str
+    encoder: str
+    profiles: dict[UUID, str]
+    factors: dict[str, float]

@@ -88,6 +88,8 @@ MATCHING = read("""
                                       ano non her sme SME hub HUB adm ADM aud AUD rev ope lin cli con not mob mat pro
 GET /suggestions                      401 pub see see pub see pub pub pub see pub see see 403 see pub pub pub pub pub
 GET /suggestions/{}                   401 404 see see 404 see 404 404 404 see 404 see see 403 see 404 404 404 404 404
+GET /suggestions/{}/explanation       401 404 see see 404 see 404 404 404 see 404 see see 403 see 404 404 404 404 404
+GET /suggestions/{}/replay            401 404 403 403 404 403 404 404 404 see 404 see see 403 see 404 404 404 404 404
 POST /suggestions/{}/answers          401 404 ok  ok  404 403 404 404 404 403 404 403 403 404 403 404 404 404 404 404
 GET /connections                      401 pub see see pub see pub pub pub see pub see see 403 see pub pub pub pub pub
 POST /roadmaps                        401 403 403 403 403 ok  403 403 403 403 403 403 ok  403 ok  403 403 403 403 403

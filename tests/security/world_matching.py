@@ -14,6 +14,7 @@ from services.matching.models import Roadmap
 from services.matching.reading import read_batch, read_calls
 from services.matching.repository import roadmaps, suggestions
 from services.matching.settings import Settings
+from services.matching.work import read_and_match
 from shared.auth import Role
 from shared.clock import now
 from shared.contracts import Version
@@ -32,6 +33,11 @@ from tests.security.checking import Call, Caller, World, usual_callers
 
 REASON = "REASON-OF-A-SUGGESTION"
 OFFER = "turbines sealed against salt water"
+NEED = "electrolysers for green hydrogen"
+
+
+def _says(role: StatementRole, text: str) -> Statement:
+    return Statement(id=new_id(), role=role, text=text, language="en")
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:
@@ -44,7 +50,9 @@ async def furnish(world: World) -> None:
     assert isinstance(context.settings, Settings)
     context.state.engine = Engine(context.settings, word_encoder())
 
-    async def organisation(kind: OrganisationKind, country: str, *clusters: UUID) -> UUID:
+    async def organisation(
+        kind: OrganisationKind, country: str, *clusters: UUID, said: tuple[Statement, ...] = ()
+    ) -> UUID:
         snapshot = OrganisationSnapshot(
             version=Version(epoch=1, n=1),
             organisation_id=new_id(),
@@ -52,7 +60,7 @@ async def furnish(world: World) -> None:
             name="Somebody",
             country=country,
             clusters=clusters,
-            statements=(Statement(id=new_id(), role=StatementRole.OFFER, text=OFFER, language="en"),),
+            statements=(_says(StatementRole.OFFER, OFFER), *said),
             updated_at=now(),
         )
         handler = handlers.find(ORGANISATION_CHANGED.name)
@@ -64,13 +72,19 @@ async def furnish(world: World) -> None:
     cluster = await organisation(OrganisationKind.CLUSTER, "AT")
     partner_cluster = await organisation(OrganisationKind.CLUSTER, "PL")
     strange_cluster = await organisation(OrganisationKind.CLUSTER, "ES")
-    firm = await organisation(OrganisationKind.SME, "AT", cluster)
+    firm = await organisation(OrganisationKind.SME, "AT", cluster, said=(_says(StatementRole.NEED, NEED),))
     stranger = await organisation(OrganisationKind.SME, "ES", strange_cluster)
     world.callers = usual_callers(
         {"sme": firm, "hub": cluster, "adm": firm, "aud": firm},
         {"sme": stranger, "hub": strange_cluster, "adm": stranger, "aud": stranger},
         Caller((Role("sme_contact", firm),)),
     )
+
+    await organisation(OrganisationKind.SME, "PL", partner_cluster, said=(_says(StatementRole.OFFER, NEED),))
+    context.settings.round_quiet_seconds = 0
+    await read_and_match(context)
+    async with context.database.session() as session:
+        scored = await session.scalar(sa.text("SELECT suggestion_id FROM scoring"))
 
     async def suggestion(state: SuggestionState) -> UUID:
         first, second = sorted((firm, await organisation(OrganisationKind.SME, "PL", partner_cluster)))
@@ -118,6 +132,14 @@ async def furnish(world: World) -> None:
     @world.make("GET /suggestions/{}")
     async def _() -> Call:
         return Call(f"/suggestions/{proposed}", private=(REASON,))
+
+    @world.make("GET /suggestions/{}/explanation")
+    async def _() -> Call:
+        return Call(f"/suggestions/{scored}/explanation?language=de&reads=de,en", private=(NEED,))
+
+    @world.make("GET /suggestions/{}/replay")
+    async def _() -> Call:
+        return Call(f"/suggestions/{scored}/replay", private=("scored_at",))
 
     @world.make("POST /suggestions/{}/answers")
     async def _() -> Call:
