@@ -5,6 +5,7 @@ Each picture carries its meaning as text for people who do not see it. All words
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from itertools import accumulate, pairwise
 from math import pi, sqrt
 from uuid import UUID
 
@@ -15,6 +16,8 @@ from shared.contracts.matching import Theme
 RING_RADIUS = 19
 RING_LENGTH = 2 * pi * RING_RADIUS
 BAR_WIDTH = 320
+LEAST_SHARE = 2
+"""So wide is the smallest share drawn, that it can be seen at all."""
 ROW_HEIGHT = 46
 COLUMN_WIDTH = 150
 LABEL_WIDTH = 200
@@ -50,6 +53,38 @@ def budget_bar(budget: Decimal, reserved: Decimal, paid: Decimal, label: str) ->
         '<rect class="bar-paid" width="{paid:.1f}" height="14"/>'
         '<rect class="bar-reserved" x="{paid:.1f}" width="{reserved:.1f}" height="14"/></svg>'
     ).format(width=BAR_WIDTH, label=label, paid=paid_width, reserved=max(reserved_width, 0.0))
+
+
+def share_bars(shares: Sequence[float]) -> list[Markup]:
+    """Draw what each share adds to a score of 0…1, the first as what there is before: each begins where the one before
+    ended, one that takes away leads back, and the last picture is the whole. All have the same scale.
+    """
+    ends = list(accumulate(shares, initial=0.0))
+    if not shares:
+        return []
+    whole = max(1.0, *ends)
+    bars = [
+        _share_bar("before" if index == 0 else "for" if end >= start else "against", start, end, whole)
+        for index, (start, end) in enumerate(pairwise(ends))
+    ]
+    return [*bars, _share_bar("sum", 0.0, ends[-1], whole)]
+
+
+def _share_bar(kind: str, start: float, end: float, whole: float) -> Markup:
+    left, right = sorted(min(max(each / whole, 0.0), 1.0) * BAR_WIDTH for each in (start, end))
+    width = max(right - left, LEAST_SHARE)
+    return Markup(
+        '<svg class="bar share" viewBox="0 0 {whole} 14" preserveAspectRatio="none" role="img" '
+        'aria-label="From {start:.0f} to {end:.0f} of 100"><rect class="bar-left" width="{whole}" height="14"/>'
+        '<rect class="share-{kind}" x="{left:.1f}" width="{width:.1f}" height="14"/></svg>'
+    ).format(
+        whole=BAR_WIDTH,
+        start=100 * start,
+        end=100 * end,
+        kind=kind,
+        left=min(left, BAR_WIDTH - width),
+        width=width,
+    )
 
 
 def sparkline(values: Sequence[float], label: str) -> Markup:

@@ -133,6 +133,11 @@ def seconds(value: float | None) -> str:
     return f"{value:.1f} s" if value < 10 else f"{value:.0f} s"
 
 
+def points(share: float, signed: bool = True) -> str:
+    """Write a share of a score (1 is the whole) in points of 100, as exactly as it is kept: ``+52.93``."""
+    return (f"{100 * share:+.2f}" if signed else f"{100 * share:.2f}").replace("-", "−")
+
+
 def options(words: Iterable[object]) -> list[tuple[str, str]]:
     """Return code words with the words people read, for boxes and lists to choose from."""
     return [(str(word), label(word)) for word in words]
@@ -169,6 +174,7 @@ def environment() -> Environment:
         "sector": sector,
         "options": options,
         "seconds": seconds,
+        "points": points,
     }
     made.filters.update(filters)
     made.globals.update(
@@ -176,6 +182,7 @@ def environment() -> Environment:
         score_ring=pictures.score_ring,
         budget_bar=pictures.budget_bar,
         sparkline=pictures.sparkline,
+        share_bars=pictures.share_bars,
         roadmap_matrix=pictures.roadmap_matrix,
     )
     return made

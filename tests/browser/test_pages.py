@@ -22,6 +22,7 @@ def pages(stage: Stage) -> list[tuple[str | None, str, str]]:
         (None, "unsubscribe", "/unsubscribe/token"),
         (None, "not-found", "/no/such/page"),
         ("sme", "suggestions", "/suggestions"),
+        ("sme", "why", f"/suggestions/{town.suggestion}/why"),
         ("sme", "connections", "/connections"),
         ("sme", "visit-new", f"/visits/new?connection_id={town.connection}"),
         ("sme", "visits", "/visits"),

@@ -45,7 +45,18 @@ def pages(town: Town) -> list[tuple[str, str, list[str]]]:
     partner = "Société des Énergies Marines de Bretagne"
     return [
         ("sme", "/suggestions", [partner, "They offer", "Score 78 of 100", 'lang="fr"', "France", "Interested", FITS]),
-        ("sme", f"/suggestions/{town.suggestion}", [partner, "You need"]),
+        ("sme", f"/suggestions/{town.suggestion}", [partner, "You need", "Why this suggestion?"]),
+        (
+            "sme",
+            f"/suggestions/{town.suggestion}/why?organisation_id={town.firm}",
+            [
+                f"What {partner} gains",
+                "original in French, not translated",
+                'lang="fr"',
+                "−5.67",
+                "From 5 to 77 of 100",
+            ],
+        ),
         ("sme", "/connections", [partner, "yann@semb.example.org", "Request a visit", FITS]),
         ("sme", f"/visits/new?connection_id={town.connection}", ["Green Tech Valley Cluster", "Pôle Mer", "First day"]),
         ("sme", "/visits", ["Staff exchange", "Requested"]),

@@ -8,8 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.console.pictures import budget_bar, lines_of, roadmap_matrix, score_ring, shortened, sparkline
-from services.console.rendering import day, figures, label, money, seconds
+from services.console.pictures import (
+    BAR_WIDTH,
+    budget_bar,
+    lines_of,
+    roadmap_matrix,
+    score_ring,
+    share_bars,
+    shortened,
+    sparkline,
+)
+from services.console.rendering import day, figures, label, money, points, seconds
 from shared.contracts.matching import Theme, ThemeStrength
 from shared.contracts.money import Money
 from shared.ids import new_id
@@ -31,6 +40,26 @@ def test_a_budget_bar_never_leaves_its_frame(budget: Decimal, reserved: Decimal,
     start, width = (float(each) for each in re.findall(r'x="([\d.]+)" width="([\d.]+)"', picture)[0])
     assert start + width <= 320.11
     assert "<script" not in picture
+
+
+def test_each_share_of_a_score_begins_where_the_one_before_ended_and_the_last_picture_is_the_whole() -> None:
+    bars = share_bars([0.05, 0.7, 0.1, -0.05])
+    said = [re.search(r'aria-label="([^"]*)"', each).group(1) for each in bars]  # type: ignore[union-attr]
+    ways = ["From 0 to 5", "From 5 to 75", "From 75 to 85", "From 85 to 80", "From 0 to 80"]
+    assert said == [f"{each} of 100" for each in ways]
+    kinds = [re.search(r'class="share-(\w+)"', each).group(1) for each in bars]  # type: ignore[union-attr]
+    assert kinds == ["before", "for", "for", "against", "sum"]
+    assert share_bars([]) == []
+
+
+@given(st.lists(st.floats(-1, 1), max_size=8))
+def test_a_share_never_leaves_its_frame_and_is_always_seen(shares: list[float]) -> None:
+    for picture in share_bars(shares):
+        ElementTree.fromstring(picture)
+        left, width = (float(each) for each in re.findall(r'x="([\d.-]+)" width="([\d.]+)"', picture)[0])
+        assert left >= 0
+        assert width >= 2
+        assert left + width <= BAR_WIDTH + 0.11
 
 
 def test_a_line_of_readings_stays_in_its_frame() -> None:
@@ -81,6 +110,9 @@ def test_long_words_are_cut_with_a_mark_and_broken_into_lines() -> None:
         (seconds(0.42), "0.4 s"),
         (seconds(190), "3 min"),
         (seconds(None), "–"),
+        (points(0.5293), "+52.93"),
+        (points(-0.0567), "−5.67"),
+        (points(0.78, False), "78.00"),
     ],
 )
 def test_words_and_figures_are_written_for_people(written: str, expected: str) -> None:

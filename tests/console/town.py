@@ -169,6 +169,63 @@ class Town:
         met = {"similarity": 0.71, "statement_id": new_id(), "statement": statement, "statement_language": "de"}
         return {**self.call(), **met, **more}
 
+    def explanation(self, suggestion_id: UUID, **more: Any) -> dict[str, Any]:
+        """Why a suggestion is made, as matching answers a German."""
+
+        def quoted(side: UUID, text: str, language: str, name: str) -> dict[str, Any]:
+            told = {"organisation_id": side, "organisation_name": self.names[side][1], "text": text}
+            said = {"statement_id": new_id(), "language": language, "language_name": name, "foreign": language != "de"}
+            return {**told, **said}
+
+        need = "Wir suchen einen Partner mit Erfahrung in der Abdichtung gegen Salzwasser."
+        offer = "Nous fabriquons des carters de turbines étanches à l’eau de mer."
+        shares = {
+            "before": ("Was jedes Paar von Organisationen hat, bevor man etwas von ihm weiß", 0.0474),
+            "statements": ("Wie sehr Bedarf und Angebot der beiden Seiten dasselbe meinen: 81 von 100", 0.7226),
+            "sectors": ("Dieselbe Branche", 0.0562),
+            "tags": ("Ein gemeinsames Thema", 0.0105),
+            "languages": ("Keine gemeinsame Sprache verzeichnet", -0.0567),
+        }  # fmt: skip
+        return {
+            "suggestion_id": suggestion_id,
+            "first_id": self.firm,
+            "second_id": self.partner,
+            "first_name": self.names[self.firm][1],
+            "second_name": self.names[self.partner][1],
+            "language": "de",
+            "score": 0.78,
+            "factors": [
+                {"name": name, "text": text, "share": share, "value": None} for name, (text, share) in shares.items()
+            ],
+            "meetings": [
+                {
+                    "need": quoted(self.firm, need, "de", "Deutsch"),
+                    "offer": quoted(self.partner, offer, "fr", "Französisch"),
+                    "similarity": 0.81,
+                }
+            ],
+            "sentence": f"{self.names[self.firm][1]} sucht „{need[:-1]}“, und {self.names[self.partner][1]} bietet "
+            f"„{offer[:-1]}“.",
+            "gains": {
+                str(self.firm): f"Eine Antwort auf den eigenen Bedarf: {self.names[self.partner][1]} bietet "
+                f"„{offer[:-1]}“.",
+                str(self.partner): f"Jemand, der das eigene Angebot braucht: {self.names[self.firm][1]} sucht "
+                f"„{need[:-1]}“.",
+            },
+            "against": [
+                "Es ist keine gemeinsame Sprache verzeichnet.",
+                "Bisher steht keine Gegenleistung fest: Nur eine Seite findet, was sie sucht.",
+            ],
+            "model": {
+                "model_version": "fused-3f9a ranker 5b2c81f0a9d4",
+                "encoder": "fused-3f9a",
+                "ranker": "5b2c81f0a9d4",
+                "profiles": {str(self.firm): "1.3", str(self.partner): "1.7"},
+                "scored_at": now().isoformat(),
+            },
+            **more,
+        }
+
     def drawn_roadmap(self) -> dict[str, Any]:
         """A roadmap of the two hubs."""
 
@@ -470,6 +527,7 @@ def inhabit(console: Console, town: Town) -> None:
     on("profiles", "/contact-cards/by-organisation", page_of({**contact, "roles": [role]}), "POST")
     on("matching", "/suggestions", page_of(town.pair(town.suggestion), town.pair(new_id(), score=0.55, evidence=[])))
     on("matching", "/suggestions/[^/]+", lambda call: town.pair(last(call)))
+    on("matching", "/suggestions/[^/]+/explanation", lambda call: town.explanation(UUID(call.path.split("/")[2])))
     answered = town.pair(town.suggestion, first_answer="interested")
     on("matching", "/suggestions/[^/]+/answers", answered, "POST")
     connected = town.pair(town.connection, "connected", connected_at=now().isoformat())

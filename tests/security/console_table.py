@@ -42,6 +42,7 @@ GET /calls                            in  may may may may may may
 GET /calls/fitting                    in  403 may may 403 403 403
 GET /suggestions                      in  403 may may 403 403 403
 GET /suggestions/{}                   in  may may may may may may
+GET /suggestions/{}/why               in  may may may may may may
 POST /suggestions/{}/answers          in  may may may may may may
 GET /connections                      in  403 may may 403 403 403
 GET /visits                           in  403 may may may may may

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Query, Request, Response
 
 from services.console.asking import act, ask_one, names_of
-from services.console.schemas import CardOf, Suggestion, cursor_of, many, one
+from services.console.schemas import CardOf, Explanation, Suggestion, cursor_of, many, one
 from services.console.web import Page, SignedIn, is_htmx, page, see
 from shared.auth import RoleName
 from shared.context import Context
@@ -58,6 +58,22 @@ async def suggestion(
     mine = [each for each in visitor.organisations(*ROLES) if each in (found.first_id, found.second_id)]
     ours = acting if acting in mine else next(iter(mine), found.first_id)
     return page(request, "suggestion.html", suggestion=found, ours=ours, may_answer=bool(mine))
+
+
+@router.get("/suggestions/{suggestion_id}/why")
+async def why(
+    request: Request, context: Ctx, visitor: SignedIn, suggestion_id: UUID, acting: Acting = None
+) -> Response:
+    """Show why a pair is suggested: who gains what, how the score comes about and what speaks against it.
+
+    The texts come in the visitor's own language, as far as matching writes it.
+    """
+    path = f"/suggestions/{suggestion_id}/explanation"
+    found = one(Explanation, await ask_one(context, visitor, "matching", path, language=visitor.card.language))
+    mine = [each for each in visitor.organisations(*ROLES) if each in (found.first_id, found.second_id)]
+    ours = acting if acting in (found.first_id, found.second_id) else next(iter(mine), found.first_id)
+    sides = sorted((found.first_id, found.second_id), key=lambda side: side != ours)
+    return page(request, "why.html", why=found, ours=ours, sides=sides)
 
 
 @router.post("/suggestions/{suggestion_id}/answers")

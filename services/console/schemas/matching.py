@@ -34,6 +34,61 @@ class Suggestion(SuggestionSnapshot):
         return self.first_answer if ours == self.first_id else self.second_answer
 
 
+class FactorShare(Reading):
+    """What one factor adds to a score; ``text`` is in the explanation's language."""
+
+    name: str
+    text: str
+    share: float
+
+
+class Quoted(Reading):
+    """A statement in its original words. ``foreign``: in a language that the reader has not listed."""
+
+    organisation_id: UUID
+    organisation_name: str
+    text: str
+    language: str
+    foreign: bool
+
+
+class ExplainedMeeting(Reading):
+    """A need and an offer that met."""
+
+    need: Quoted
+    offer: Quoted
+
+
+class ScoredWith(Reading):
+    """What a score was made with; what was not kept is ``None``."""
+
+    model_version: str
+    profiles: dict[UUID, str] = Field(default_factory=dict)
+    scored_at: datetime | None = None
+
+
+class Explanation(Reading):
+    """Why two organisations are suggested to each other; its texts are in ``language``."""
+
+    suggestion_id: UUID
+    first_id: UUID
+    second_id: UUID
+    first_name: str
+    second_name: str
+    language: str
+    score: float
+    factors: tuple[FactorShare, ...] = ()
+    meetings: tuple[ExplainedMeeting, ...] = ()
+    sentence: str | None = None
+    gains: dict[UUID, str] = Field(default_factory=dict)
+    against: tuple[str, ...] = ()
+    model: ScoredWith
+
+    def name_of(self, side: UUID) -> str:
+        """Return the name of one side."""
+        return self.first_name if side == self.first_id else self.second_name
+
+
 class Roadmap(Reading):
     """A roadmap. Its ``themes`` come when it is drafted, some seconds after it was asked for."""
 
