@@ -69,6 +69,7 @@ def explain(told: SuggestionView, grounds: Grounds, reader: Reader) -> Explanati
         sentence=sentence(told.evidence, names, texts),
         gains=gains(told.evidence, names, texts),
         against=against(grounds, texts) if adds_up else [],
+        call=told.call,
         model=grounds.model,
     )
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from shared.contracts.matching import Answer, SuggestionSnapshot, Theme
+from shared.contracts.matching import Answer, CallFit, SuggestionSnapshot, Theme
 from shared.contracts.profiles import StatementRole
 
 
@@ -134,7 +134,7 @@ class ExplanationView(BaseModel):
 
     ``language``: what the texts are written in, English when the reader's own is not among ours. ``sentence`` is the
     reason, better direction first. ``gains``: what each side gets out of it, by organisation. ``against``: what speaks
-    against the pair, as far as the score knows.
+    against the pair, as far as the score knows. ``call``: an open call that fits both.
     """
 
     suggestion_id: UUID
@@ -150,6 +150,7 @@ class ExplanationView(BaseModel):
     sentence: str | None
     gains: dict[UUID, str]
     against: list[str]
+    call: CallFit | None
     model: ScoredWith
 
 

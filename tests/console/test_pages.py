@@ -55,6 +55,7 @@ def pages(town: Town) -> list[tuple[str, str, list[str]]]:
                 'lang="fr"',
                 "−5.67",
                 "From 5 to 77 of 100",
+                FITS,
             ],
         ),
         ("sme", "/connections", [partner, "yann@semb.example.org", "Request a visit", FITS]),

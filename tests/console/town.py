@@ -125,13 +125,7 @@ class Town:
                     "similarity": 0.81,
                 }
             ],
-            "call": {
-                **{name: self.call()[name] for name in ("call_id", "title", "language", "deadline", "url")},
-                "first_similarity": 0.71,
-                "second_similarity": 0.64,
-                "first_statement_id": new_id(),
-                "second_statement_id": new_id(),
-            },
+            "call": self.fits_both(),
             "model_version": "test",
             "proposed_at": now().isoformat(),
             "first_name": self.names[self.firm][1],
@@ -161,6 +155,16 @@ class Town:
             "url": "https://ec.europa.eu/info/funding-tenders/tidal",
             "source": "EU Funding & Tenders Portal",
             **more,
+        }
+
+    def fits_both(self) -> dict[str, Any]:
+        """The open call that fits a pair."""
+        return {
+            **{name: self.call()[name] for name in ("call_id", "title", "language", "deadline", "url")},
+            "first_similarity": 0.71,
+            "second_similarity": 0.64,
+            "first_statement_id": new_id(),
+            "second_statement_id": new_id(),
         }
 
     def fitting(self, **more: Any) -> dict[str, Any]:
@@ -216,6 +220,7 @@ class Town:
                 "Es ist keine gemeinsame Sprache verzeichnet.",
                 "Bisher steht keine Gegenleistung fest: Nur eine Seite findet, was sie sucht.",
             ],
+            "call": self.fits_both(),
             "model": {
                 "model_version": "fused-3f9a ranker 5b2c81f0a9d4",
                 "encoder": "fused-3f9a",

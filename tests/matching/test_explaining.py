@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 
 from services.matching import explaining
 from services.matching.explaining import SHOWN_LENGTH, Grounds, Reader, explain
+from services.matching.parties import Party
+from services.matching.ranking import cooperation
 from services.matching.ranking.ranker import BEFORE, DECIMALS, Curve, Ranker, start_ranker
 from services.matching.schemas import ExplanationView, ScoredWith, SuggestionView
-from services.matching.scoring import factors_of
+from services.matching.scoring import Judge, Meeting, factors_of
 from services.matching.texts import WRITTEN, Texts, catalogue, written_language
 from shared.contracts.matching import Evidence
+from shared.contracts.profiles import OrganisationKind
 from tests.matching.conftest import NAMESPACE
 
 AKKU, PILE = sorted(uuid5(NAMESPACE, name) for name in ("Akku", "Pile"))
@@ -108,13 +111,10 @@ def test_a_factor_that_has_no_words_yet_is_named_as_it_is() -> None:
 
 
 def test_every_factor_that_the_shipped_ranker_looks_at_has_words() -> None:
-    from services.matching.scoring import Meeting, Network, Party
-    from shared.contracts.profiles import OrganisationKind
-
     sides = [Party(each, OrganisationKind.SME, "x", "DE") for each in (AKKU, PILE)]
-    looked_at = factors_of(sides[0], sides[1], (Meeting(0.5, AKKU, AKKU, PILE, PILE),), Network())
+    looked_at = factors_of(sides[0], sides[1], (Meeting(0.5, AKKU, AKKU, PILE, PILE),), Judge(start_ranker()))
     texts = Texts("en")
-    for name in {*looked_at, *start_ranker().curves}:
+    for name in {*looked_at, *cooperation.FACTORS, *start_ranker().curves}:
         assert texts.first_of(f"factor.{name}"), f"no words for the factor {name}"
 
 

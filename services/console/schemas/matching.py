@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from services.console.schemas.base import Reading
-from shared.contracts.matching import SuggestionSnapshot, Theme
+from shared.contracts.matching import CallFit, SuggestionSnapshot, Theme
 
 
 class Suggestion(SuggestionSnapshot):
@@ -82,6 +82,7 @@ class Explanation(Reading):
     sentence: str | None = None
     gains: dict[UUID, str] = Field(default_factory=dict)
     against: tuple[str, ...] = ()
+    call: CallFit | None = None
     model: ScoredWith
 
     def name_of(self, side: UUID) -> str:
