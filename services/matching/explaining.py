@@ -153,8 +153,11 @@ def _meeting(each: Evidence, names: Mapping[UUID, str], texts: Texts, reader: Re
 
 
 def _factor_text(name: str, value: float | None, texts: Texts) -> str:
-    """Return a factor in words; a ranker may look at something that has no words yet, which is named as it is."""
+    """Return a factor in words; a ranker may look at something that has no words yet, which is named as it is.
+
+    ``percent`` is for values of 0…1, ``km`` for thousands of kilometres.
+    """
     grade = "" if value is None else "none" if value <= 0 else "full" if value >= 1 else "some"
     key = texts.first_of(f"factor.{name}.{grade}", f"factor.{name}") or "factor.other"
-    percent = "–" if value is None else round(100 * value)
-    return texts(key, name=name.replace("_", " "), percent=percent)
+    percent, km = ("–", "–") if value is None else (texts.number(100 * value), texts.number(10 * round(100 * value)))
+    return texts(key, name=name.replace("_", " "), percent=percent, km=km)

@@ -104,6 +104,18 @@ def test_what_is_known_of_the_pair_stands_beside_its_share() -> None:
     ] == "Neighbouring sectors"
 
 
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("en", "This lowers the score: Their countries lie about 2,150 km apart."),
+        ("de", "Das senkt die Bewertung: Ihre Länder liegen etwa 2.150 km auseinander."),
+    ],
+)
+def test_a_long_way_is_said_in_kilometres(language: str, expected: str) -> None:
+    assert expected in explained({"statements": 0.7, "distance": 2.149}, language=language).against
+    assert explained({"statements": 0.7, "distance": 0.3}, language=language).against == []
+
+
 def test_a_factor_that_has_no_words_yet_is_named_as_it_is() -> None:
     ranker = Ranker(-1.0, {"phase_of_moon": Curve((0, 1), (0, 1))})
     shown = explained({"phase_of_moon": 1.0}, ranker=ranker)

@@ -9,6 +9,7 @@ from functools import cache
 from importlib.resources import files
 
 from babel import Locale
+from babel.numbers import format_decimal
 
 WRITTEN = ("en", "de", "fr", "pl")
 FALLBACK = "en"
@@ -38,6 +39,10 @@ class Texts:
     def first_of(self, *keys: str) -> str | None:
         """Return the first of the keys that there is a text of."""
         return next((key for key in keys if key in catalogue(self.language)), None)
+
+    def number(self, value: float) -> str:
+        """Write a whole number as people of this language do: ``2,150``."""
+        return str(format_decimal(round(value), locale=self.language))
 
     def language_name(self, code: str) -> str:
         """Name a language (``hu`` → *Hungarian*) in this language; its code when nobody knows it."""
