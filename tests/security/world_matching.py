@@ -57,7 +57,7 @@ async def furnish(world: World) -> None:
             version=Version(epoch=1, n=1),
             organisation_id=new_id(),
             kind=kind,
-            name="Somebody",
+            name=f"Somebody in {country}",
             country=country,
             clusters=clusters,
             statements=(_says(StatementRole.OFFER, OFFER), *said),
@@ -85,6 +85,7 @@ async def furnish(world: World) -> None:
     await read_and_match(context)
     async with context.database.session() as session:
         scored = await session.scalar(sa.text("SELECT suggestion_id FROM scoring"))
+    assert scored, "nothing was suggested"
 
     async def suggestion(state: SuggestionState) -> UUID:
         first, second = sorted((firm, await organisation(OrganisationKind.SME, "PL", partner_cluster)))
