@@ -70,16 +70,18 @@ def test_keyword_stuffing_does_not_pay(encoder: Encoder) -> None:
 
 @pytest.mark.models
 def test_without_calibration_of_each_ground_a_language_in_common_would_count_as_a_fit(encoder: Encoder) -> None:
-    """Negative control: by bare products two strangers in English come near an answer to a Finnish need."""
-    english, *_, finnish, _ = HONEST
-    strange, answer = HONEST["We look for someone to print titanium implants."], HONEST[finnish]
-    found = similarities(encoder, [english, finnish], [strange, answer])
-    assert found[0, 0] < 0.3 < 0.5 < found[1, 1]
-    one, other = (
-        encoder.encode([read_text(text, None) for text in said]) for said in ((english, finnish), (strange, answer))
+    """Negative control: by bare products two strangers in English are closer than a Spanish need and its answer."""
+    english, spanish = (
+        "We look for someone to print titanium implants.",
+        "Buscamos un socio para digitalizar archivos históricos.",
     )
-    products = (one.astype(np.float64) * other.astype(np.float64)).sum(axis=1)
-    assert products[0] > 0.5 * products[1]
+    found = similarities(encoder, [english, spanish], [HONEST[spanish]])
+    assert found[0, 0] < 0.5 < found[1, 0]
+    needs, offers = (
+        encoder.encode([read_text(text, None) for text in said]) for said in ([english, spanish], [HONEST[spanish]])
+    )
+    strangers, answer = (needs.astype(np.float64) @ offers.astype(np.float64).T)[:, 0]
+    assert strangers > answer
 
 
 @pytest.mark.models

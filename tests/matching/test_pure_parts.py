@@ -46,6 +46,7 @@ def test_a_stated_language_is_trusted_and_a_missing_one_is_found() -> None:
     assert language_of("", "Szukamy partnera do recyklingu baterii litowych z samochodów") == "pl"
     assert language_of(None, "Wir suchen einen Partner für das Recycling von Batterien") == "de"
     assert language_of(None, "4711") == "und"
+    assert language_of(None, "Seawater desalination membranes.") == "und"  # not Indonesian
     assert read_text("A need", "en").spaces == tuple(Space)
     assert read_text("Ein Bedarf", "de").spaces == (Space.MULTILINGUAL, Space.UNIVERSAL, Space.LEXICAL)
     assert read_text("Tarve", "fi").spaces == (Space.MULTILINGUAL, Space.LEXICAL)
