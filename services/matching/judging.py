@@ -24,6 +24,8 @@ class Judging:
     def __init__(self) -> None:
         self.judge = Judge(start_ranker())
         self._ties: tuple[int, datetime | None] = (0, None)
+        self._known: list[Tie] = []
+        self._actors: dict[UUID, Actor] = {}
         self._version = self.judge.ranker.version
 
     @property
@@ -39,25 +41,24 @@ class Judging:
         row = await history.ranker_in_state(session, ACTIVE)
         version = row.version if row is not None else start_ranker().version
         ties = await history.newest_tie(session)
-        if (version, ties) == (self._version, self._ties):
+        known = self._known if ties == self._ties else await history.ties(session)
+        actors = actors_of(known, parties)
+        if (version, ties, actors) == (self._version, self._ties, self._actors):
             return False
         ranker = from_json(row.parameters) if row is not None else start_ranker()
-        network, past = self.judge.network, self.judge.past
-        if ties != self._ties:
-            known = await history.ties(session)
-            network, past = network_of(known), past_of(known, parties)
-        self.judge, self._version, self._ties = Judge(ranker, network, past), version, ties
+        past = KnownPast(actors, [(tie.one, tie.other) for tie in known]) if actors else None
+        self.judge = Judge(ranker, network_of(known), past)
+        self._version, self._ties, self._known, self._actors = version, ties, known, actors
         return True
 
 
-def past_of(ties: Sequence[Tie], parties: Mapping[UUID, Party]) -> KnownPast:
-    """Return what the ties of organisations tell, their NACE divisions taken for the themes they work on."""
+def actors_of(ties: Sequence[Tie], parties: Mapping[UUID, Party]) -> dict[UUID, Actor]:
+    """Return the organisations that have ties, their NACE divisions taken for the themes they work on."""
     count = Counter(side for tie in ties for side in (tie.one, tie.other) if side in parties)
-    actors = {
+    return {
         each: Actor({code[:2]: 1.0 for code in parties[each].sectors}, parties[each].country, projects)
-        for each, projects in count.items()
+        for each, projects in sorted(count.items())
     }
-    return KnownPast(actors, [(tie.one, tie.other) for tie in ties])
 
 
 async def install_start_ranker(session: AsyncSession) -> None:

@@ -62,6 +62,7 @@ async def forget(session: AsyncSession, body: OrganisationErased) -> bool:
         "status": profiles.ERASED,
     }
     values |= {"sectors": [], "languages": [], "tags": [], "clusters": []}
+    await history.one_at_a_time(session)
     if not await profiles.save_organisation(session, body.organisation_id, body.version, values):
         return False
     said = [each.id for each in await profiles.statements_of(session, [body.organisation_id])]

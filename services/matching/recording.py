@@ -6,8 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from services.matching.considering import Candidates
-from services.matching.encoder.spaces import read_text
-from services.matching.encoder.text import text_hash
+from services.matching.encoder.text import clean, text_hash
 from services.matching.models import Suggestion
 from services.matching.parties import Pair, Party, StatementFact
 from services.matching.planning import Plan
@@ -108,10 +107,9 @@ def facts_of(party: Party) -> dict[str, Any]:
 
 def facts_of_statement(fact: StatementFact) -> dict[str, Any]:
     """Return a statement as JSON, with the hash under which its vector is kept (hexadecimal)."""
-    read = read_text(fact.text, fact.language)
     return {
         "id": str(fact.id), "role": str(fact.role), "language": fact.language, "text": fact.text,
-        "text_hash": text_hash(read.language, read.text).hex(),
+        "text_hash": text_hash(fact.language, clean(fact.text)).hex(),
     }  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,7 +11,6 @@ from services.matching.encoder.spaces import ground_of
 from services.matching.models import ProfileVersion, Scoring
 from services.matching.parties import StatementFact
 from services.matching.ranking.cooperation import RecordedPast
-from services.matching.ranking.network import network_of
 from services.matching.ranking.ranker import from_json
 from services.matching.recording import party_from, statements_from
 from services.matching.repository import history, profiles
@@ -38,9 +36,11 @@ class Replayed:
 async def replay(session: AsyncSession, suggestion_id: UUID, version: str | None) -> Replayed:
     """Score a suggestion as of the day of one of its scorings (the newest if ``version`` is ``None``).
 
-    Everything is read from what was kept on that day: nothing of today's profiles, models or ranker enters. What the
-    past of third organisations said of the pair (:mod:`.ranking.cooperation`) is taken as it was kept. Raises a
-    404 problem when nothing was kept, 410 ``erased`` when one side is erased, 409 ``not-replayable`` when something
+    Everything is read from what was kept on that day: nothing of today's profiles, models or ranker enters. What third
+    organisations said of the pair (common partners, :mod:`.ranking.cooperation`) is taken as it was kept: some of them
+    may be erased by now.
+
+    Raises a 404 problem when nothing was kept, 410 ``erased`` when one side is erased, 409 ``not-replayable`` when something
     that it needs is gone.
     """
     suggestion = await rows.find(session, rows.Scope(everything=True), suggestion_id)
@@ -56,16 +56,19 @@ async def replay(session: AsyncSession, suggestion_id: UUID, version: str | None
     constants = await history.encoder_constants(session, kept.encoder)
     if len(found) < 2 or ranker is None or constants is None:
         raise _gone("a profile version, the ranker or the encoder's constants")
-    hashes = {each for row in found.values() for each in row.text_hashes}
+    quoted = {said for pair in kept.met for said in pair}
+    hashes = {
+        bytes.fromhex(each["text_hash"]) for row in found.values() for each in row.facts["statements"]
+        if each["id"] in quoted
+    }  # fmt: skip
     vectors = await history.stored_vectors(session, kept.encoder, hashes)
     if hashes - vectors.keys():
         raise _gone("the vector of a statement")
     entries = [entry for row in found.values() for entry in _entries(row, vectors)]
     index = StatementIndex(entries, calibrations_from(constants))
     one, other = (party_from(side, found[side].facts) for side in (kept.first_id, kept.second_id))
-    network = network_of(await history.ties(session), kept.network_until or datetime.min.replace(tzinfo=kept.at.tzinfo))
     met = _meetings(index, kept.met)
-    judge = Judge(from_json(ranker.parameters), network, RecordedPast(kept.factors))
+    judge = Judge(from_json(ranker.parameters), past=RecordedPast(kept.factors))
     return Replayed(kept, score_pair(one, other, met, judge))
 
 
@@ -84,7 +87,11 @@ def _entries(row: ProfileVersion, vectors: Mapping[bytes, Fused]) -> list[Indexe
         for fact in said
     ]
     country = row.facts["country"]
-    return [Indexed(fact, country, ground_of(fact.language), vectors[text_hash]) for text_hash, fact in facts]
+    return [
+        Indexed(fact, country, ground_of(fact.language), vectors[text_hash])
+        for text_hash, fact in facts
+        if text_hash in vectors
+    ]
 
 
 def _meetings(index: StatementIndex, met: Sequence[Sequence[str]]) -> list[Meeting]:

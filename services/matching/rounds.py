@@ -19,7 +19,7 @@ from services.matching.parties import Party
 from services.matching.planning import Limits, Plan, Standing, plan_round
 from services.matching.proposing import apply_plan
 from services.matching.recording import Made
-from services.matching.repository import calls, profiles
+from services.matching.repository import calls, history, profiles
 from services.matching.repository import suggestions as rows
 from services.matching.scoring import Judge, Scored, one_of_each_firm
 from services.matching.search import StatementIndex
@@ -65,6 +65,7 @@ async def run_round(database: Database, engine: Engine) -> Outcome:
     call_of = engine.calls.for_pairs(taking_part, day)
     candidates, plan = await asyncio.to_thread(_think, engine, index, parties, judge, standing, final, call_of)
     async with database.transaction() as session:
+        await history.one_at_a_time(session)
         await _redact_left_behind(session, standing, known)
         told = await apply_plan(session, Made(engine.version, judge, plan, candidates, known, final))
         await rows.mark_settled(session, unsettled)

@@ -74,13 +74,14 @@ def test_a_title_may_hold_a_line_separator(tmp_path: Path) -> None:
 
 
 def test_a_candidate_is_scored_on_its_own(tmp_path: Path) -> None:
-    """Whoever else is in the case changes nothing of a candidate's score."""
+    """Whoever else is in the case, and in whatever order, changes nothing of a candidate's score."""
     a_world(tmp_path)
-    _, cooperation = partners.world_of(tmp_path)
-    alone = partners.score(start_ranker(), cooperation, 0, 8)
-    for other in range(1, 30):
-        partners.score(start_ranker(), cooperation, 0, other)
-    assert partners.score(start_ranker(), cooperation, 0, 8) == alone
+    scores = {}
+    for order in (range(1, 60), range(59, 0, -1), range(8, 60, 7)):
+        _, cooperation = partners.world_of(tmp_path)
+        for other in order:
+            found = partners.score(start_ranker(), cooperation, 0, other)
+            assert scores.setdefault(other, found) == found
 
 
 def test_nothing_is_said_of_those_without_a_past() -> None:

@@ -12,11 +12,16 @@ from services.matching.encoder.fusion import load_fusion
 from services.matching.engine import Engine
 from services.matching.judging import ACTIVE, RETIRED, install_start_ranker
 from services.matching.outcomes import note_connection
+from services.matching.ranking.cooperation import RecordedPast
 from services.matching.ranking.ranker import Curve, start_ranker
+from services.matching.reading import read_batch
 from services.matching.replay import Replayed, replay
 from services.matching.repository import history, profiles
+from services.matching.rounds import run_round
+from services.matching.suggestions import answer_suggestion
 from services.matching.work import read_and_match
 from shared.clock import now
+from shared.contracts.matching import Answer
 from shared.contracts.profiles import OrganisationStatus
 from shared.problems import Problem
 from tests.matching.conftest import Matching, WordModel, identifier, organisation
@@ -139,14 +144,7 @@ async def test_with_anything_of_today_in_it_a_replay_would_differ(
 
         monkeypatch.setattr(history, "profile_versions", changed)
     else:
-
-        async def undated(session):
-            return [replace(each, since=datetime(2020, 1, 1, tzinfo=UTC)) for each in await ties(session)]
-
-        ties = history.ties
-        monkeypatch.setattr(history, "ties", undated)
-        monkeypatch.setattr("services.matching.replay.network_of", lambda ties, until: network_of(ties))
-        from services.matching.ranking.network import network_of
+        monkeypatch.setattr("services.matching.replay.RecordedPast", lambda _: RecordedPast({"network": 0.9}))
     assert (await again(matching, suggested)).again != first.again
 
 
@@ -163,13 +161,59 @@ async def test_an_erased_organisation_answers_erased(matching: Matching, suggest
         assert await session.scalar(sa.text("SELECT count(*) FROM scoring")) == 0
 
 
+async def test_a_replay_does_not_depend_on_who_else_is_erased_or_heard_of_late(
+    matching: Matching, suggested: UUID
+) -> None:
+    first = await again(matching, suggested)
+    async with matching.context.database.transaction() as session:
+        for side in ("Akku", "Pile"):
+            one, other = sorted((identifier(side), identifier("Third")))
+            await note_connection(session, (one, other), datetime(2020, 1, 1, tzinfo=UTC))
+    await matching.hear(organisation("Third", "PL", offers=["bread"]))
+    assert (await again(matching, suggested)).again == first.again
+    await matching.erase("Third")
+    assert (await again(matching, suggested)).again == first.again
+
+
+async def test_what_is_read_only_after_a_first_proposal_can_be_replayed_too(matching: Matching) -> None:
+    """In a burst a pair is proposed before all its statements are read; then it turns out to meet in others."""
+    await read_and_match(matching.context)  # the leader remembers encoder and ranker
+    matching.engine.settings.least_score_in_bursts = 0.0
+    matching.engine.settings.statements_per_batch = 2
+    await matching.hear(
+        organisation("Akku", "DE", needs=[NEED, "quiet heat pumps for houses"]),
+        organisation("Pile", "FR", offers=["recycling of lithium from cars and batteries", NEED]),
+        organisation("Late", "PL", offers=["bread"]),
+    )
+    await read_batch(matching.context.database, matching.engine)
+    await run_round(matching.context.database, matching.engine)
+    await matching.settle()
+    for row in (await matching.suggestions()).values():
+        assert (await again(matching, row.id, None)).same
+
+
+async def test_a_statement_too_short_for_a_language_can_be_replayed(matching: Matching) -> None:
+    await read_and_match(matching.context)
+    said = {"needs": ["Laser"], "offers": ["Laser"], "language": ""}
+    await matching.hear(organisation("Licht", "DE", **said), organisation("Light", "FR", **said))
+    await matching.settle()
+    (row,) = (await matching.suggestions()).values()
+    assert (await again(matching, row.id)).same
+
+
+async def test_an_answer_has_the_score_of_the_version_before(matching: Matching, suggested: UUID) -> None:
+    async with matching.context.database.transaction() as session:
+        await answer_suggestion(session, suggested, identifier("Akku"), Answer.INTERESTED)
+    assert (await again(matching, suggested, "1.2")).scoring.version == "1.1"
+
+
 async def test_a_replay_says_what_is_no_longer_kept(matching: Matching, suggested: UUID) -> None:
     async with matching.context.database.transaction() as session:
         await session.execute(sa.text("DELETE FROM text_vector"))
     with pytest.raises(Problem, match="vector of a statement"):
         await again(matching, suggested)
     with pytest.raises(Problem) as refused:
-        await again(matching, suggested, "7.7")
+        await again(matching, suggested, "0.7")
     assert refused.value.status == 404
 
 

@@ -2,7 +2,7 @@
 
 Raw cosines are not: between unrelated texts MiniLM gives .1 and e5 .8, and e5 squeezes all that matters into .1. So
 
-1. the mean vector of ordinary statements *in its language* (``centres.json``) is subtracted from e5's vector, which is
+1. the mean vector of ordinary statements *in its language* (``fusion.json``) is subtracted from e5's vector, which is
    then made unit length again: what all texts of a language share says nothing about a pair. Without it a Polish bakery
    and a Polish recycler look closer than two recyclers of different countries;
 2. a cosine is mapped by straight lines through fixed quantiles of the *background*: needs and offers paired at

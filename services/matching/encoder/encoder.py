@@ -43,14 +43,17 @@ class Chosen:
 
     @property
     def version(self) -> str:
-        """Name under which vectors are stored; it changes whenever a stored vector would differ."""
+        """Name under which vectors are stored.
+
+        It changes with the constants and with the names of the models' folders: another model, another name.
+        """
         names = (
             _name(ENGLISH, self.english_model),
             _name(MULTILINGUAL, self.multilingual_model),
             UNIVERSAL,
             Lexicon.name,
         )
-        return f"{'+'.join(names)}/{self.fusion.recipe}"
+        return f"{'+'.join(names)}/{self.fusion.recipe}-{self.fusion.digest}"
 
 
 class Encoder:
@@ -59,7 +62,7 @@ class Encoder:
     def __init__(self, models: Mapping[Space, TextEncoder], fusion: Fusion) -> None:
         self.models = dict(models)
         self.fusion = fusion
-        self.version = f"{'+'.join(self.models[space].name for space in Space)}/{fusion.recipe}"
+        self.version = f"{'+'.join(self.models[space].name for space in Space)}/{fusion.recipe}-{fusion.digest}"
 
     def encode(self, reads: Sequence[ReadText]) -> Fused:
         """Return fused vectors, shape (len(reads), dimensions). Blocks for long: call it in a thread.

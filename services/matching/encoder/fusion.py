@@ -8,6 +8,7 @@ a calibration of its own (see ``calibration.py``).
 """
 
 import base64
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,13 @@ class Fusion:
     centres: Mapping[str, Vectors]
     calibrations: Mapping[int, Calibration]
     """By ground: the bits of the spaces that both texts have."""
+
+    @property
+    def digest(self) -> str:
+        """A few letters that change with any of the constants."""
+        centres = [(name, each.tobytes().hex()) for name, each in sorted(self.centres.items())]
+        numbers = [self.constants, sorted(self.widths.items()), sorted(self.weights.items()), centres]
+        return hashlib.blake2b(json.dumps(numbers).encode(), digest_size=4).hexdigest()
 
     @property
     def dimensions(self) -> int:

@@ -15,7 +15,7 @@ counts; without one the text goes to the multilingual model alone. Who really wr
 
 def language_of(stated: str | None, text: str) -> str:
     """Return an ISO 639-1 code, ``"und"`` when nothing is known. A stated language is trusted."""
-    code = (stated or "").strip().lower()[:2]
+    code = (stated or "").strip().lower().removeprefix(UNKNOWN)[:2]
     if re.fullmatch("[a-z]{2}", code):
         return code
     return _detected(text)

@@ -1,7 +1,8 @@
 """Measures what ``fusion.json`` states: the centres of e5 and the background quantiles of every ground.
 
 ``python -m services.matching.encoder.measure_calibration --models DIR --organisations organisations.jsonl --labels
-nace.csv [--weights english=.6 …] [--english-model DIR] [--multilingual-model DIR] [--out FILE]`` reads organisations
+nace.csv --recipe NAME [--weights english=.6 …] [--english-model DIR] [--multilingual-model DIR] [--out FILE]``
+reads organisations
 in the import format and a CSV whose last column is a short label, and writes the file that
 ``INTERCLUSTER_MATCHING_ENCODER_CONSTANTS`` names.
 """
@@ -76,7 +77,7 @@ def main() -> None:
     parser.add_argument("--recipe", required=True, help="its name; vectors made by another one are made again")
     parser.add_argument("--out", type=Path, default=CONSTANTS)
     options = parser.parse_args()
-    records = [json.loads(line) for line in options.organisations.read_text(encoding="utf-8").splitlines()]
+    records = [json.loads(line) for line in options.organisations.open(encoding="utf-8")]
     needs, offers = (
         [ReadText(said["language"], clean(said["text"])) for record in records for said in record[role]]
         for role in ("needs", "offers")

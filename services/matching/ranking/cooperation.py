@@ -69,7 +69,7 @@ class Cooperation:
         self._countries = _lift(home.T @ (graph @ home) + COUNTRY_PRIOR, home.T @ (graph @ home))
         self._spread = walk @ np.log1p(self.degree)
         self._projects = np.array([actor.projects for actor in self.actors], float)
-        self._ways = lru_cache(maxsize=8)(self._ways_from)
+        self._ways = lru_cache(maxsize=256)(self._ways_from)
 
     def factors(self, one: int, other: int) -> dict[str, float]:
         """Return what the past says of ``other`` as a partner for ``one``, by factor; nothing of those without past."""
@@ -132,7 +132,7 @@ class RecordedPast:
     """What was known of one pair on another day, as its scoring has kept it."""
 
     def __init__(self, factors: Mapping[str, float]) -> None:
-        self._factors = {name: factors[name] for name in FACTORS if name in factors}
+        self._factors = {name: factors[name] for name in (*FACTORS, "network") if name in factors}
 
     def factors(self, one: UUID, other: UUID) -> dict[str, float]:
         """Return what was kept."""

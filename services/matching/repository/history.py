@@ -8,7 +8,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -52,10 +52,23 @@ async def set_ranker_state(session: AsyncSession, version: str, state: str, repo
     await session.execute(change.values(state=state, report=dict(report)))
 
 
+async def one_at_a_time(session: AsyncSession) -> None:
+    """Let rounds that write and erasures come one after the other, until the transaction ends.
+
+    An erasure in the middle of a round would not see what the round is about to keep of the erased organisation.
+    """
+    await session.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('matching.history'))"))
+
+
 async def keep_profiles(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Keep profile versions that a scoring has used; known ones stay as they are."""
-    if rows:
-        await session.execute(insert(ProfileVersion).on_conflict_do_nothing(), [dict(each) for each in rows])
+    """Keep profile versions that a scoring has used; of a known one more statements may have been read by now."""
+    if not rows:
+        return
+    new = insert(ProfileVersion)
+    more = sa.func.cardinality(new.excluded.text_hashes) > sa.func.cardinality(col(ProfileVersion.text_hashes))
+    update = {"facts": new.excluded.facts, "text_hashes": new.excluded.text_hashes}
+    keep = new.on_conflict_do_update(index_elements=["organisation_id", "version"], set_=update, where=more)
+    await session.execute(keep, [dict(each) for each in rows])
 
 
 async def profile_versions(session: AsyncSession, versions: Mapping[UUID, str]) -> dict[UUID, ProfileVersion]:
@@ -72,11 +85,18 @@ async def add_scorings(session: AsyncSession, rows: Sequence[Mapping[str, Any]])
 
 
 async def scoring(session: AsyncSession, suggestion_id: UUID, version: str | None) -> Scoring | None:
-    """Return a scoring of a suggestion: the one of this version, or the newest."""
+    """Return the scoring that a version (``epoch.n``) of a suggestion goes back to, or the newest one.
+
+    An answer or a call gives a suggestion a new version, but its score is that of the version before.
+    """
     query = sa.select(Scoring).where(col(Scoring.suggestion_id) == suggestion_id)
-    if version is not None:
-        query = query.where(col(Scoring.version) == version)
-    return (await session.scalars(query.order_by(col(Scoring.at).desc()).limit(1))).one_or_none()
+    found = sorted((await session.scalars(query)).all(), key=lambda row: _place(row.version))
+    by_then = [row for row in found if version is None or _place(row.version) <= _place(version)]
+    return by_then[-1] if by_then else None
+
+
+def _place(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
 
 
 async def scorings(session: AsyncSession) -> Sequence[Scoring]:
@@ -132,9 +152,11 @@ async def forget_organisation(session: AsyncSession, organisation_id: UUID) -> s
     """
     versions = sa.delete(ProfileVersion).where(col(ProfileVersion.organisation_id) == organisation_id)
     said = (await session.scalars(versions.returning(col(ProfileVersion.text_hashes)))).all()
+    partners: set[UUID] = set()
     for table in (Scoring, Outcome):
         sides = sa.or_(col(table.first_id) == organisation_id, col(table.second_id) == organisation_id)
-        await session.execute(sa.delete(table).where(sides))
+        gone = await session.execute(sa.delete(table).where(sides).returning(col(table.first_id), col(table.second_id)))
+        partners |= {side for row in gone for side in row}
     # What partners said in a pair with it can't be replayed either: nothing is kept that nothing needs.
     used = sa.exists().where(
         sa.or_(
@@ -144,6 +166,7 @@ async def forget_organisation(session: AsyncSession, organisation_id: UUID) -> s
         col(Scoring.profiles)[sa.cast(col(ProfileVersion.organisation_id), sa.Text)].astext
         == col(ProfileVersion.version),
     )
-    unused = sa.delete(ProfileVersion).where(sa.not_(used)).returning(col(ProfileVersion.text_hashes))
+    theirs = col(ProfileVersion.organisation_id) == sa.any_(sa.cast(list(partners), ARRAY(sa.Uuid)))
+    unused = sa.delete(ProfileVersion).where(theirs, sa.not_(used)).returning(col(ProfileVersion.text_hashes))
     said = [*said, *(await session.scalars(unused)).all()]
     return {each for hashes in said for each in hashes}

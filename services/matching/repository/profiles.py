@@ -81,6 +81,12 @@ async def forget_encoder(session: AsyncSession, encoder: str) -> int:
     return len(owners)
 
 
+async def owe_round(session: AsyncSession, organisation_ids: Collection[UUID]) -> None:
+    """Have the next round look at these organisations again."""
+    again = sa.update(Organisation).where(col(Organisation.id).in_(organisation_ids)).values(matched_sequence=None)
+    await session.execute(again)
+
+
 async def statements_to_read(session: AsyncSession, limit: int) -> Sequence[Statement]:
     """Return statements of active organisations that no model has read yet, in the order of their ids."""
     active = sa.exists().where(

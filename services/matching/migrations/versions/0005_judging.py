@@ -66,3 +66,12 @@ def upgrade() -> None:
     )
     op.create_index("ix_outcome_pair", "outcome", ["first_id", "second_id"])
     op.create_index("ix_outcome_subject", "outcome", ["subject_id"])
+    # Connections of before are dated, so they are ties and may be learned from; not those of who was erased since.
+    op.execute(
+        sa.text(
+            "INSERT INTO outcome (id, first_id, second_id, kind, at)"
+            " SELECT gen_random_uuid(), s.first_id, s.second_id, 'connected', s.connected_at FROM suggestion s"
+            " WHERE s.connected_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM organisation o"
+            " WHERE o.id IN (s.first_id, s.second_id) AND o.status = 'erased')"
+        )
+    )
