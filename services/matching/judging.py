@@ -5,17 +5,22 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from prometheus_client import Gauge
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.parties import Party
 from services.matching.ranking.cooperation import Actor, KnownPast
 from services.matching.ranking.network import Tie, network_of
 from services.matching.ranking.ranker import from_json, start_ranker
-from services.matching.repository import history
+from services.matching.repository import history, rankers
+from services.matching.repository.rankers import ACTIVE as ACTIVE
+from services.matching.repository.rankers import REFUSED as REFUSED
+from services.matching.repository.rankers import RETIRED as RETIRED
+from services.matching.repository.rankers import SHADOW as SHADOW
 from services.matching.scoring import Judge
 from shared.clock import now
 
-ACTIVE, SHADOW, RETIRED, REFUSED = "active", "shadow", "retired", "refused"
+RANKER = Gauge("intercluster_matching_ranker", "1 for the ranker that judges pairs in this process", ["version"])
 
 
 class Judging:
@@ -25,11 +30,21 @@ class Judging:
         self.judge = Judge(start_ranker())
         self._ties: tuple[int, datetime | None] = (0, None)
         self._version = self.judge.ranker.version
+        self.applied = self._version
+        """Version of the ranker by which the last round judged that went through."""
 
     @property
     def version(self) -> str:
         """The active ranker's version."""
         return self._version
+
+    async def is_outdated(self, session: AsyncSession) -> bool:
+        """Whether another ranker has taken over since the last round: all pairs have to be scored again.
+
+        A process that has just started takes the shipped ranker for the last one, and so holds a round too many at
+        most.
+        """
+        return await rankers.active_version(session) not in (None, self.applied)
 
     async def refresh(self, session: AsyncSession, parties: Mapping[UUID, Party]) -> bool:
         """Read what is active now; returns whether it is another judge than before.
@@ -38,6 +53,8 @@ class Judging:
         """
         row = await history.ranker_in_state(session, ACTIVE)
         version = row.version if row is not None else start_ranker().version
+        RANKER.clear()
+        RANKER.labels(version).set(1)
         ties = await history.newest_tie(session)
         if (version, ties) == (self._version, self._ties):
             return False

@@ -71,6 +71,7 @@ async def run_round(database: Database, engine: Engine) -> Outcome:
     async with database.transaction() as session:
         await rows.mark_matched(session, seen)
         await calls.mark_matched(session, seen_calls)
+    engine.judging.applied = judge.ranker.version
     outcome = Outcome(final, len(plan.propose), len(plan.change) + len(plan.recall), len(plan.withdraw))
     log.info(
         "round", seconds=round(time.monotonic() - started, 3), organisations=len(parties), told=told, **vars(outcome)
