@@ -90,7 +90,9 @@ def show(taught: Taught, compared: Compared, console: Console) -> None:
         factors.add_row("intercept", f"{report['shift']:+.2f}")
         console.print(factors)
         _show_measures(console, "on the answers learned from", {"before": report["before"], "after": report["after"]})
-    console.print(SAID[compared.step], f"{compared.answers} answers that neither has seen.")
+    console.print(SAID[compared.step])
+    if compared.shadow:
+        console.print(f"New ranker {compared.shadow}, active {compared.active}, {compared.answers} new answers.")
     if compared.comparison is not None:
         against = {"active": compared.comparison.active, "shadow": compared.comparison.shadow}
         _show_measures(console, "on answers that neither has seen", against)

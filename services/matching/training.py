@@ -164,12 +164,15 @@ async def _decide(
 
 
 async def train(database: Database, settings: Settings) -> tuple[Taught, Compared]:
-    """Learn and compare, as the schedule and the command do; a shadow that has waited is compared first."""
+    """Learn and compare, as the schedule and the command do.
+
+    A shadow that has waited is compared first; if that decides, the one learned after it waits for newer answers.
+    """
     before = await compare(database, settings)
     taught = await learn(database, settings)
-    compared = await compare(database, settings) if taught.step is Step.LEARNED else before
-    log.info("learning", learned=str(taught.step), compared=str(compared.step), answers=taught.answers)
-    return taught, compared
+    if before.comparison is not None or taught.step is not Step.LEARNED:
+        return taught, before
+    return taught, await compare(database, settings)
 
 
 async def rehearse(database: Database, settings: Settings) -> tuple[Taught, Compared]:
@@ -197,5 +200,6 @@ async def train_when_due(context: Context) -> None:
     assert isinstance(settings, Settings)
     last: float | None = getattr(context.state, "trained", None)
     if last is None or time.monotonic() - last >= settings.learn_every_hours * 3600:
-        await train(context.database, settings)
+        taught, compared = await train(context.database, settings)
+        log.info("learning", learned=str(taught.step), compared=str(compared.step), answers=taught.answers)
         context.state.trained = time.monotonic()
