@@ -108,11 +108,11 @@ def _show_measures(console: Console, title: str, measured: Mapping[str, Mapping[
         values = (each[key] for each in measured.values())
         table.add_row(label, *("–" if value is None else f"{value:.4f}" for value in values))
     console.print(table)
-    columns = [f"{name}: {part}" for name in measured for part in ("foreseen", "came", "answers")]
-    reliability = Table(*columns, box=SIMPLE_HEAD, title="reliability by tenths")
+    columns = [f"{name}: {part}" for name in measured for part in ("foreseen", "came")]
+    reliability = Table("answers", *columns, box=SIMPLE_HEAD, title="reliability by tenths")
     for rows in zip(*(each["reliability"] for each in measured.values()), strict=True):
-        cells = [f"{row['predicted']:.2f}|{row['observed']:.2f}|{row['count']}".split("|") for row in rows]
-        reliability.add_row(*(cell for each in cells for cell in each))
+        cells = [f"{row[part]:.2f}" for row in rows for part in ("predicted", "observed")]
+        reliability.add_row(str(rows[0]["count"]), *cells)
     console.print(reliability)
 
 

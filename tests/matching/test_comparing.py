@@ -1,5 +1,6 @@
 """Comparing two rankers: by more than chance, on answers that neither has seen."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from xml.etree import ElementTree
@@ -105,6 +106,13 @@ def test_answers_of_one_kind_decide_nothing() -> None:
     assert not found.sayable
     assert not found.better
     assert hold_against(SHIPPED, SECTORS_FIRST, memory_of(liked), None, Settings()).step is Step.FEW_NEW_ANSWERS
+
+
+def test_one_pair_decides_nothing_whatever_both_sides_say() -> None:
+    yes, no = (next(each for each in answers(SHIPPED, 50) if each.good is good) for good in (True, False))
+    found = compare_rankers(SHIPPED, SECTORS_FIRST, [yes, replace(no, pair=yes.pair)])
+    assert not found.sayable
+    assert "Infinity" not in json.dumps(found.to_json())
 
 
 @settings(max_examples=30, deadline=None)

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching import training
 from services.matching.__main__ import main
@@ -195,6 +196,24 @@ async def test_of_many_leaders_at_once_one_learns_and_one_switches(matching: Mat
     assert sorted((await states(matching)).values()) == [ACTIVE, RETIRED]
 
 
+async def test_without_the_lock_two_leaders_would_both_switch(
+    matching: Matching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Negative control: both look before either has decided."""
+    await remember(matching, MANY)
+    assert (await learned(matching)).step is Step.LEARNED
+    both_have_looked = asyncio.Barrier(2)
+
+    async def look(session: AsyncSession) -> dict[str, RankerRow]:
+        standing = {row.state: row for row in (await session.scalars(sa.select(RankerRow))).all()}
+        await both_have_looked.wait()
+        return standing
+
+    monkeypatch.setattr(rankers, "lock_standing", look)
+    found = await asyncio.gather(compared(matching), compared(matching))
+    assert [each.step for each in found] == [Step.TAKEN_OVER, Step.TAKEN_OVER]
+
+
 async def test_a_rehearsal_says_what_would_be_and_changes_nothing(matching: Matching) -> None:
     await remember(matching, MANY)
     taught, found = await rehearse(matching.context.database, settings_of(matching))
@@ -254,6 +273,24 @@ async def test_after_a_takeover_all_pairs_are_scored_again_and_old_scores_can_be
         old, new = await replay(session, suggestion, "1.1"), await replay(session, suggestion, None)
     assert (old.same, old.scoring.score, old.scoring.ranker) == (True, before.score, SHIPPED.version)
     assert (new.same, new.scoring.score, new.scoring.ranker) == (True, after.score, active)
+
+
+async def test_unless_a_takeover_makes_a_round_owed_the_old_scores_would_stay(
+    matching: Matching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Negative control."""
+
+    async def never(*_: Any) -> bool:
+        return False
+
+    monkeypatch.setattr("services.matching.judging.Judging.is_outdated", never)
+    await suggested(matching)
+    (before,) = (await matching.suggestions()).values()
+    await remember(matching, MANY)
+    await train(matching.context.database, settings_of(matching))
+    await read_and_match(matching.context)
+    (after,) = (await matching.suggestions()).values()
+    assert after.score == before.score
 
 
 async def test_a_round_that_fails_after_a_takeover_stays_owed(

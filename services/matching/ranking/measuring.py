@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,8 @@ SURE = 1e-6
 class Comparison:
     """Two rankers on answers that neither has seen. ``gain``: mean log loss of the active one minus the shadow's.
 
-    Errors are standard errors of the paired differences, the two answers of a pair taken together. ``None``: can't be
-    said, for there were only answers of one kind.
+    Errors are standard errors of the paired differences, the two answers of a pair taken together (infinite for a
+    single pair). ``None``: can't be said, for there were only answers of one kind.
     """
 
     answers: int
@@ -34,8 +35,8 @@ class Comparison:
 
     @property
     def sayable(self) -> bool:
-        """Whether the answers are of both kinds."""
-        return self.auc_gain is not None
+        """Whether the answers are of both kinds, and about more than one pair."""
+        return self.auc_gain is not None and isfinite(self.gain_error)
 
     @property
     def better(self) -> bool:
@@ -51,7 +52,7 @@ class Comparison:
     def to_json(self) -> dict[str, Any]:
         """Return what a report says of it."""
         return {
-            "answers": self.answers, "log_loss_gain": round(self.gain, 5), "error": round(self.gain_error, 5),
+            "answers": self.answers, "log_loss_gain": _rounded(self.gain), "error": _rounded(self.gain_error),
             "auc_gain": _rounded(self.auc_gain), "auc_error": _rounded(self.auc_error),
             "active": self.active, "shadow": self.shadow, "better": self.better,
         }  # fmt: skip
@@ -108,7 +109,8 @@ def _reliability(foreseen: Floats, labels: Floats, weights: Floats) -> list[dict
 
 def _shares(answers: Sequence[Example]) -> Floats:
     weights = weights_of(answers)
-    return weights / weights.sum()
+    shares: Floats = weights / weights.sum()
+    return shares
 
 
 def _losses(foreseen: Floats, labels: Floats) -> Floats:
@@ -143,4 +145,4 @@ def _error(parts: Floats, groups: Sequence[Hashable]) -> float:
 
 
 def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 5)
+    return None if value is None or not isfinite(value) else round(value, 5)
