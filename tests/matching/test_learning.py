@@ -64,9 +64,9 @@ def test_answers_in_the_shipped_rankers_own_taste_leave_it_about_as_it_was() -> 
 
 def test_it_is_the_mode_of_a_logistic_regression_with_a_normal_prior() -> None:
     """The pseudo-observations do what they stand for: a plain optimiser finds the same."""
-    base = taste()
     examples = answers(SECTORS_FIRST, 200)
-    names = list(base.curves)
+    names = list(values_of(examples)[0])
+    base = Ranker(-2.2, {name: start_ranker().curves[name] for name in names})
     parts = np.column_stack([base.curves[name]([each[name] for each in values_of(examples)]) for name in names])
     ranges = np.array([np.ptp([0.0, *base.curves[name].log_odds]) for name in names])
     labels, weights = labels_of(examples), weights_of(examples)
@@ -85,8 +85,8 @@ def test_it_is_the_mode_of_a_logistic_regression_with_a_normal_prior() -> None:
 
 
 def test_closer_statements_never_make_a_pair_worse_even_if_the_answers_say_so() -> None:
-    contrary = answers(taste(intercept=-2.0, statements=(0, -4.0)), 2000)
-    learned = learn_ranker(start_ranker(), contrary)
+    contrary = answers(taste(intercept=0.0, statements=(6.0, -6.0)), 2000)
+    learned = learn_ranker(start_ranker(), contrary, np.full(len(contrary), 20.0))
     assert learned.multipliers["statements"] == 0.0
     scores = [learned.ranker.judge({"statements": each}).score for each in np.linspace(0, 1, 20)]
     assert all(lower <= higher for lower, higher in pairwise(scores))

@@ -205,11 +205,15 @@ async def test_without_the_lock_two_leaders_would_both_switch(
     both_have_looked = asyncio.Barrier(2)
 
     async def look(session: AsyncSession) -> dict[str, RankerRow]:
-        standing = {row.state: row for row in (await session.scalars(sa.select(RankerRow))).all()}
-        await both_have_looked.wait()
-        return standing
+        return {row.state: row for row in (await session.scalars(sa.select(RankerRow))).all()}
 
+    async def wait(session: AsyncSession) -> None:
+        assert await judged_until(session) is None
+        await both_have_looked.wait()
+
+    judged_until = rankers.judged_until
     monkeypatch.setattr(rankers, "lock_standing", look)
+    monkeypatch.setattr(rankers, "judged_until", wait)
     found = await asyncio.gather(compared(matching), compared(matching))
     assert [each.step for each in found] == [Step.TAKEN_OVER, Step.TAKEN_OVER]
 
