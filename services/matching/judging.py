@@ -12,7 +12,7 @@ from services.matching.parties import Party
 from services.matching.ranking.cooperation import Actor, KnownPast
 from services.matching.ranking.network import Tie, network_of
 from services.matching.ranking.ranker import from_json, start_ranker
-from services.matching.repository import history, rankers
+from services.matching.repository import history
 from services.matching.repository.rankers import ACTIVE as ACTIVE
 from services.matching.repository.rankers import REFUSED as REFUSED
 from services.matching.repository.rankers import RETIRED as RETIRED
@@ -30,21 +30,11 @@ class Judging:
         self.judge = Judge(start_ranker())
         self._ties: tuple[int, datetime | None] = (0, None)
         self._version = self.judge.ranker.version
-        self.applied = self._version
-        """Version of the ranker by which the last round judged that went through."""
 
     @property
     def version(self) -> str:
         """The active ranker's version."""
         return self._version
-
-    async def is_outdated(self, session: AsyncSession) -> bool:
-        """Whether another ranker has taken over since the last round: all pairs have to be scored again.
-
-        A process that has just started takes the shipped ranker for the last one, and so holds a round too many at
-        most.
-        """
-        return await rankers.active_version(session) not in (None, self.applied)
 
     async def refresh(self, session: AsyncSession, parties: Mapping[UUID, Party]) -> bool:
         """Read what is active now; returns whether it is another judge than before.

@@ -123,7 +123,7 @@ async def compare(database: Database, settings: Settings) -> Compared:
     """Let the shadow take over if it judges new answers better than the active ranker, refuse it if not.
 
     All in one transaction that holds both rows: of two leaders one decides. Waits while there are too few answers, or
-    only answers of one kind. After a takeover a round is owed (see ``Judging.is_outdated``).
+    only answers of one kind. After a takeover a round is owed (see ``rankers.is_round_owed``).
     """
     async with database.transaction() as session:
         standing = await rankers.lock_standing(session)

@@ -8,7 +8,7 @@ from services.matching.encoder.errors import ModelUnavailableError
 from services.matching.engine import Engine, engine_of
 from services.matching.judging import install_start_ranker
 from services.matching.reading import read_batch, read_calls
-from services.matching.repository import calls, history, profiles
+from services.matching.repository import calls, history, profiles, rankers
 from services.matching.repository import suggestions as rows
 from services.matching.roadmaps import DRAFT, draft_roadmap
 from services.matching.rounds import run_round
@@ -59,7 +59,7 @@ async def _step(context: Context, engine: Engine) -> bool:
     except ModelUnavailableError:
         read = 0  # logged by the engine; what needs no reading is matched all the same
     async with context.database.session() as session:
-        owed = await rows.is_round_owed(session) or await engine.judging.is_outdated(session)
+        owed = await rows.is_round_owed(session) or await rankers.is_round_owed(session)
         waiting = await rows.anything_to_read(session)
         change = await rows.newest_change(session)
         owed = owed or (not waiting and await calls.is_round_owed(session, today()))

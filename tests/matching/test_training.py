@@ -273,7 +273,7 @@ async def test_after_a_takeover_all_pairs_are_scored_again_and_old_scores_can_be
     assert abs(after.score - before.score) >= settings_of(matching).least_change
     async with matching.context.database.session() as session:
         active = await rankers.active_version(session)
-        assert not await matching.engine.judging.is_outdated(session)
+        assert not await rankers.is_round_owed(session)
         old, new = await replay(session, suggestion, "1.1"), await replay(session, suggestion, None)
     assert (old.same, old.scoring.score, old.scoring.ranker) == (True, before.score, SHIPPED.version)
     assert (new.same, new.scoring.score, new.scoring.ranker) == (True, after.score, active)
@@ -287,7 +287,7 @@ async def test_unless_a_takeover_makes_a_round_owed_the_old_scores_would_stay(
     async def never(*_: Any) -> bool:
         return False
 
-    monkeypatch.setattr("services.matching.judging.Judging.is_outdated", never)
+    monkeypatch.setattr("services.matching.repository.rankers.is_round_owed", never)
     await suggested(matching)
     (before,) = (await matching.suggestions()).values()
     await remember(matching, MANY)
@@ -311,10 +311,26 @@ async def test_a_round_that_fails_after_a_takeover_stays_owed(
     with pytest.raises(ConnectionError):
         await read_and_match(matching.context)
     async with matching.context.database.session() as session:
-        assert await matching.engine.judging.is_outdated(session)
+        assert await rankers.is_round_owed(session)
+    monkeypatch.undo()
+    await matching.restart()
+    matching.engine.settings.round_quiet_seconds = 0
+    await read_and_match(matching.context)
+    async with matching.context.database.session() as session:
+        assert not await rankers.is_round_owed(session)
+
+
+async def test_a_releases_own_ranker_is_applied_too_and_a_restart_alone_holds_no_round(
+    matching: Matching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await suggested(matching)
     await matching.restart()
     async with matching.context.database.session() as session:
-        assert await matching.engine.judging.is_outdated(session)
+        assert not await rankers.is_round_owed(session)
+    monkeypatch.setattr("services.matching.judging.start_ranker", lambda: SECTORS_FIRST)
+    async with matching.context.database.transaction() as session:
+        await training.install_start_ranker(session)
+        assert await rankers.is_round_owed(session)
 
 
 async def test_the_answers_to_a_suggestion_become_rows_with_what_it_was_scored_with(matching: Matching) -> None:

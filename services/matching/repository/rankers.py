@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -23,6 +24,22 @@ async def lock_standing(session: AsyncSession) -> dict[str, RankerRow]:
 async def active_version(session: AsyncSession) -> str | None:
     """Return the version of the active ranker, ``None`` before there is one."""
     return await session.scalar(sa.select(col(RankerRow.version)).where(col(RankerRow.state) == ACTIVE))
+
+
+async def is_round_owed(session: AsyncSession) -> bool:
+    """Whether no round has been held with the active ranker, though there are suggestions to be scored again."""
+    query = sa.text(
+        "SELECT EXISTS (SELECT 1 FROM ranker WHERE state = 'active' AND NOT jsonb_exists(report, 'applied_at'))"
+        " AND EXISTS (SELECT 1 FROM suggestion)"
+    )
+    return bool(await session.scalar(query))
+
+
+async def mark_applied(session: AsyncSession, version: str, at: datetime) -> None:
+    """Note when the first round was held with a ranker."""
+    first = sa.and_(col(RankerRow.version) == version, sa.not_(col(RankerRow.report).has_key("applied_at")))
+    said = sa.cast({"applied_at": at.isoformat()}, JSONB)
+    await session.execute(sa.update(RankerRow).where(first).values(report=col(RankerRow.report).concat(said)))
 
 
 async def judged_until(session: AsyncSession) -> datetime | None:
