@@ -37,7 +37,8 @@ async def is_round_owed(session: AsyncSession) -> bool:
 
 async def mark_applied(session: AsyncSession, version: str, at: datetime) -> None:
     """Note when the first round was held with a ranker."""
-    first = sa.and_(col(RankerRow.version) == version, sa.not_(col(RankerRow.report).has_key("applied_at")))
+    held = sa.func.jsonb_exists(col(RankerRow.report), "applied_at")
+    first = sa.and_(col(RankerRow.version) == version, sa.not_(held))
     said = sa.cast({"applied_at": at.isoformat()}, JSONB)
     await session.execute(sa.update(RankerRow).where(first).values(report=col(RankerRow.report).concat(said)))
 
