@@ -1,5 +1,6 @@
 """Composition root: ``python -m services.matching [migrate] [--role all|http|worker]``, ``… prepare-models
-[--directory DIR]``, ``… evaluate partners|calls|cpv --data DIR --queries FILE [--json]``.
+[--directory DIR]``, ``… evaluate partners|calls|cpv --data DIR --queries FILE [--json]``,
+``… learn [--dry-run] [--json] [--svg FILE]``.
 """
 
 import sys
@@ -27,7 +28,7 @@ service = Service(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the service or prepare its models; returns the exit status."""
+    """Run the service, prepare its models or have a ranker learned; returns the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["prepare-models"]:
         from services.matching.prepare_models import prepare
@@ -37,6 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from services.matching.evaluation.command import evaluate
 
         return evaluate(given[1:])
+    if given[:1] == ["learn"]:
+        from services.matching.learn import learn
+
+        return learn(given[1:])
     service.main(given)
     return 0
 

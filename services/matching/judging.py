@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from prometheus_client import Gauge
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.parties import Party
@@ -12,10 +13,14 @@ from services.matching.ranking.cooperation import Actor, KnownPast
 from services.matching.ranking.network import Tie, network_of
 from services.matching.ranking.ranker import from_json, start_ranker
 from services.matching.repository import history
+from services.matching.repository.rankers import ACTIVE as ACTIVE
+from services.matching.repository.rankers import REFUSED as REFUSED
+from services.matching.repository.rankers import RETIRED as RETIRED
+from services.matching.repository.rankers import SHADOW as SHADOW
 from services.matching.scoring import Judge
 from shared.clock import now
 
-ACTIVE, SHADOW, RETIRED, REFUSED = "active", "shadow", "retired", "refused"
+RANKER = Gauge("intercluster_matching_ranker", "1 for the ranker that judges pairs in this process", ["version"])
 
 
 class Judging:
@@ -40,6 +45,8 @@ class Judging:
         """
         row = await history.ranker_in_state(session, ACTIVE)
         version = row.version if row is not None else start_ranker().version
+        RANKER.clear()
+        RANKER.labels(version).set(1)
         ties = await history.newest_tie(session)
         known = self._known if ties == self._ties else await history.ties(session)
         actors = actors_of(known, parties)

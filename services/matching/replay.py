@@ -40,8 +40,8 @@ async def replay(session: AsyncSession, suggestion_id: UUID, version: str | None
     organisations said of the pair (common partners, :mod:`.ranking.cooperation`) is taken as it was kept: some of them
     may be erased by now.
 
-    Raises a 404 problem when nothing was kept, 410 ``erased`` when one side is erased, 409 ``not-replayable`` when something
-    that it needs is gone.
+    Raises a 404 problem when nothing was kept, 410 ``erased`` when one side is erased, 409 ``not-replayable`` when
+    something that it needs is gone.
     """
     suggestion = await rows.find(session, rows.Scope(everything=True), suggestion_id)
     if suggestion is None:

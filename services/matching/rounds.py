@@ -19,13 +19,13 @@ from services.matching.parties import Party
 from services.matching.planning import Limits, Plan, Standing, plan_round
 from services.matching.proposing import apply_plan
 from services.matching.recording import Made
-from services.matching.repository import calls, history, profiles
+from services.matching.repository import calls, history, profiles, rankers
 from services.matching.repository import suggestions as rows
 from services.matching.scoring import Judge, Scored, one_of_each_firm
 from services.matching.search import StatementIndex
 from services.matching.suggestions import REDACTED_REASON, redact_suggestions
 from services.matching.world import Known
-from shared.clock import today
+from shared.clock import now, today
 from shared.contracts.matching import SuggestionState
 from shared.database import Database
 from shared.messaging import redact
@@ -72,6 +72,7 @@ async def run_round(database: Database, engine: Engine) -> Outcome:
     async with database.transaction() as session:
         await rows.mark_matched(session, seen)
         await calls.mark_matched(session, seen_calls)
+        await rankers.mark_applied(session, engine.judging.version, now())
     outcome = Outcome(final, len(plan.propose), len(plan.change) + len(plan.recall), len(plan.withdraw))
     log.info(
         "round", seconds=round(time.monotonic() - started, 3), organisations=len(parties), told=told, **vars(outcome)

@@ -1,7 +1,7 @@
 """Request and response bodies."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -170,3 +170,23 @@ class ReplayView(BaseModel):
     encoder: str
     profiles: dict[UUID, str]
     factors: dict[str, float]
+
+
+class RankerView(BaseModel):
+    """A ranker that judges pairs (``active``), waits for its comparison (``shadow``), or did (``retired``) or failed
+    (``refused``). ``report``: what it was learned from and how the comparison went.
+    """
+
+    version: str
+    state: str
+    source: str
+    made_at: datetime
+    learned_until: datetime | None
+    report: dict[str, Any]
+
+
+class RankerPage(BaseModel):
+    """One page, newest first."""
+
+    items: list[RankerView]
+    next_cursor: str | None = None

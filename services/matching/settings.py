@@ -62,6 +62,17 @@ class Settings(ServiceSettings):
     statements_per_batch: int = Field(default=128, ge=1, le=1000)
     """Statements read by the models between two looks at what else is to do."""
 
+    learn_every_hours: float = Field(default=24.0, gt=0)
+    """How often a new ranker is learned from answers, visits and vouchers, and held against the active one."""
+    least_answers: int = Field(default=100, ge=1)
+    """Nothing is learned from fewer answers."""
+    least_explored_answers: int = Field(default=3, ge=0)
+    """Nothing is learned unless so many answers are about pairs that were shown by chance: a ranker that learns only
+    from what a ranker has shown confirms itself.
+    """
+    least_comparison: int = Field(default=50, ge=2)
+    """So many answers that neither has learned from decide whether a new ranker takes over."""
+
     @property
     def models(self) -> Chosen:
         """Which models read the statements."""

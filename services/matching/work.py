@@ -8,10 +8,11 @@ from services.matching.encoder.errors import ModelUnavailableError
 from services.matching.engine import Engine, engine_of
 from services.matching.judging import install_start_ranker
 from services.matching.reading import read_batch, read_calls
-from services.matching.repository import calls, history, profiles
+from services.matching.repository import calls, history, profiles, rankers
 from services.matching.repository import suggestions as rows
 from services.matching.roadmaps import DRAFT, draft_roadmap
 from services.matching.rounds import run_round
+from services.matching.training import LOOK_EVERY_SECONDS, train_when_due
 from shared.bell import heard
 from shared.clock import now, today
 from shared.context import Context
@@ -58,7 +59,7 @@ async def _step(context: Context, engine: Engine) -> bool:
     except ModelUnavailableError:
         read = 0  # logged by the engine; what needs no reading is matched all the same
     async with context.database.session() as session:
-        owed = await rows.is_round_owed(session)
+        owed = await rows.is_round_owed(session) or await rankers.is_round_owed(session)
         waiting = await rows.anything_to_read(session)
         change = await rows.newest_change(session)
         owed = owed or (not waiting and await calls.is_round_owed(session, today()))
@@ -92,4 +93,7 @@ def is_due(engine: Engine, moment: float, waiting: bool) -> bool:
     return not waiting and (alone or moment - change.noticed >= settings.round_quiet_seconds)
 
 
-PERIODIC = (Periodic("matching", seconds=0.0, run=read_and_match, leader=True),)
+PERIODIC = (
+    Periodic("matching", seconds=0.0, run=read_and_match, leader=True),
+    Periodic("learning", seconds=LOOK_EVERY_SECONDS, run=train_when_due, leader=True),
+)

@@ -100,6 +100,7 @@ POST /calls/imports                   401 403 403 403 403 403 403 403 403 403 40
 GET /calls                            401 pub pub pub pub pub pub pub pub pub pub pub pub 403 pub pub pub pub pub pub
 GET /calls/{}                         401 pub pub pub pub pub pub pub pub pub pub pub pub 403 pub pub pub pub pub pub
 GET /organisations/{}/calls           401 404 see see 404 see 404 404 404 see 404 see see 403 see 404 404 404 404 404
+GET /rankers                          401 403 403 403 403 403 403 403 403 403 403 see see 403 see 403 403 403 403 403
 """)
 
 # The private part: the visit and its report, the voucher and its bank reference, the ledger. "Own" are the visitor

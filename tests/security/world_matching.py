@@ -10,7 +10,9 @@ import sqlalchemy as sa
 from services.matching.calls.imports import CallImporter
 from services.matching.consumers import handlers
 from services.matching.engine import Engine, engine_of
+from services.matching.judging import install_start_ranker
 from services.matching.models import Roadmap
+from services.matching.ranking.ranker import start_ranker
 from services.matching.reading import read_batch, read_calls
 from services.matching.repository import roadmaps, suggestions
 from services.matching.settings import Settings
@@ -120,6 +122,7 @@ async def furnish(world: World) -> None:
     )
     async with context.database.transaction() as session:
         await roadmaps.add(session, roadmap)
+        await install_start_ranker(session)
     world.private = (REASON,)
 
     @world.make("GET /suggestions")
@@ -186,3 +189,7 @@ async def furnish(world: World) -> None:
     @world.make("GET /statements/search")
     async def _() -> Call:
         return Call("/statements/search?q=turbines")
+
+    @world.make("GET /rankers")
+    async def _() -> Call:
+        return Call("/rankers", private=(start_ranker().version,))
