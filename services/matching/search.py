@@ -148,6 +148,10 @@ class StatementIndex:
             fact = self.fact(int(np.argmax(there)))
         return fact
 
+    def organisation_of(self, row: int) -> UUID:
+        """Return whose statement is in a live row."""
+        return self.organisations[int(self.columns.organisation[row])]
+
     def roles(self, role: StatementRole) -> list[Segment]:
         """Return the pieces of the matrix with statements of this role."""
         return [each for each in self.segments if each.role is role]
