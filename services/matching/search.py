@@ -100,6 +100,17 @@ class Names:
     rows: Mapping[UUID, int]
 
 
+def similarities(
+    calibrations: Mapping[int, Calibration], products: npt.NDArray[np.floating], ground: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Return what products mean on these common grounds; 0 where there is none."""
+    result = np.zeros(len(products))
+    for each in np.unique(ground[ground > 0]):
+        chosen = ground == each
+        result[chosen] = calibrations[int(each)].similarity(products[chosen])
+    return result
+
+
 class StatementIndex:
     """An immutable snapshot of all statements that can be compared; a row is a statement's place in it."""
 
@@ -186,7 +197,7 @@ class StatementIndex:
             if not COMPARE_WITHIN_COUNTRIES:
                 abroad = self.columns.country[rows[found[0]]] != self.columns.country[columns]
                 found, columns = (found[0][abroad], found[1][abroad]), columns[abroad]
-            yield found[0], columns, self._read(found[1], ground & self.columns.ground[columns])
+            yield found[0], columns, similarities(self._calibrations, found[1], ground & self.columns.ground[columns])
 
     def _least_products(self, segment: Segment, ground: int, at_least: float) -> Vectors:
         """Return by row of a segment the product at which a similarity is reached; infinite for empty rows."""
@@ -196,15 +207,6 @@ class StatementIndex:
             least[theirs == each] = self._calibrations[int(each)].cosine(at_least)
         least[self.columns.serial[segment.rows] == 0] = np.inf
         return least
-
-    def _read(self, products: npt.NDArray[np.floating], ground: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """Return the similarities of products on these common grounds; 0 where there is none."""
-        result = np.zeros(len(products))
-        for each in np.unique(ground):
-            if each:
-                chosen = ground == each
-                result[chosen] = self._calibrations[int(each)].similarity(products[chosen])
-        return result
 
     def similarity(self, one: int, other: int) -> float:
         """Return the exact similarity of the statements in two rows."""
@@ -220,7 +222,7 @@ class StatementIndex:
             one, other = (self.vectors(some[:, side]).astype(np.float64) for side in (0, 1))
             products[start : start + PAIRS_AT_ONCE] = (one * other).sum(axis=1)
         ground = self.columns.ground
-        return np.round(self._read(products, ground[pairs[:, 0]] & ground[pairs[:, 1]]), DECIMALS)
+        return np.round(similarities(self._calibrations, products, ground[pairs[:, 0]] & ground[pairs[:, 1]]), DECIMALS)
 
     def search(
         self, query: Query, limit: int, role: StatementRole | None = None, country: str | None = None
@@ -232,7 +234,7 @@ class StatementIndex:
         rows = rows[self._best(products, query.ground & self.columns.ground[rows], limit)]
         theirs = self.vectors(rows).astype(np.float64)
         sums = (theirs * query.vector.astype(np.float64)).sum(axis=1)
-        values = np.round(self._read(sums, query.ground & self.columns.ground[rows]), DECIMALS)
+        values = np.round(similarities(self._calibrations, sums, query.ground & self.columns.ground[rows]), DECIMALS)
         order = np.lexsort((self.columns.low[rows], self.columns.high[rows], -values))[:limit]
         names = {number: name for name, number in self._names.countries.items()}
         return [
