@@ -159,6 +159,10 @@ class StatementIndex:
             fact = self.fact(int(np.argmax(there)))
         return fact
 
+    def country(self, name: str) -> int | None:
+        """Return the number of a country, ``None`` if no statement is from there."""
+        return self._names.countries.get(name)
+
     def organisation_of(self, row: int) -> UUID:
         """Return whose statement is in a live row."""
         return self.organisations[int(self.columns.organisation[row])]

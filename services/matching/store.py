@@ -46,9 +46,16 @@ class StatementStore:
 
     def put(self, entries: Iterable[Indexed]) -> None:
         """Take statements in, in place of what was known under their ids."""
+        rows, vectors = [], []
         for entry in entries:
             self.drop((entry.statement.id,))
-            self._write(self._empty_row(entry.statement.role, len(entry.vector)), entry)
+            rows.append(self._empty_row(entry.statement.role, len(entry.vector)))
+            vectors.append(entry.vector)
+            self._note(rows[-1], entry)
+        where = np.array(rows, np.intp)
+        for place in np.unique(where // SEGMENT):
+            mine = np.flatnonzero(where // SEGMENT == place)
+            self._matrices[place][where[mine] % SEGMENT] = np.stack([vectors[each] for each in mine])
 
     def drop(self, ids: Iterable[UUID]) -> None:
         """Take statements out; unknown ones are passed over."""
@@ -69,10 +76,9 @@ class StatementStore:
         names = Names(dict(self._countries), self._organisations, self._numbers, self._rows)
         return StatementIndex(segments, columns, list(self._facts), names, self._calibrations)
 
-    def _write(self, row: int, entry: Indexed) -> None:
+    def _note(self, row: int, entry: Indexed) -> None:
         fact, columns = entry.statement, self._columns
         place = row // SEGMENT
-        self._matrices[place][row % SEGMENT] = entry.vector
         self._used[place] = max(self._used[place], row % SEGMENT + 1)
         columns.serial[row] = next(SERIALS)
         columns.ground[row] = entry.ground

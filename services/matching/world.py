@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -147,7 +148,7 @@ class World:
         if missing:
             async for some in loading.vectors(session, self.model, loading.ALL if everything else missing.keys()):
                 entries = [
-                    Indexed(fact, countries[fact.organisation_id], ground_of(fact.language), vector)
+                    Indexed(fact, countries[fact.organisation_id], _ground(fact.language), vector)
                     for text_hash, vector in some
                     for fact in missing.get(text_hash, ())
                 ]
@@ -172,6 +173,11 @@ class World:
         else:
             parties.pop(row.id, None)
         (self._incomplete.discard if known.complete else self._incomplete.add)(row.id)
+
+
+@cache
+def _ground(language: str) -> int:
+    return ground_of(language)
 
 
 def _party(row: Any) -> Party:
