@@ -1,8 +1,7 @@
 """Candidate search: exact, in process, over all statements of a snapshot. Pure (numpy only).
 
-Filters never cost recall, because every comparison is made: a broad search reads the whole matrix, a narrow one gathers
-the rows that pass the filter. The products that decide are summed pair by pair from the stored vectors, so a score is
-the same in whatever company a statement was searched.
+Filters never cost recall, because every comparison is made with all that pass them. The products that decide are summed
+pair by pair from the stored vectors, so a score is the same in whatever company a statement was searched.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,12 +20,14 @@ from shared.contracts.profiles import StatementRole
 COMPARE_WITHIN_COUNTRIES = False
 """Suggestions cross borders; leaving neighbours out here keeps room for those that may be proposed."""
 
-SEGMENT = 8192
-"""Rows of a piece of the matrix. Its statements have the same role, for needs are compared with offers only."""
+SEGMENT = 2048
+"""Rows of a piece of the matrix. Its statements have the same role and country, so that what a filter leaves lies
+together: it is read as fast as memory goes, and nothing has to be gathered.
+"""
 FEW_ROWS = 4
-"""Up to so many rows are multiplied one by one: that reads memory at full speed, a thin matrix product does not."""
-NARROW = 0.3
-"""A filter that leaves a smaller share gathers its rows first; a broader one reads everything, which is faster."""
+"""Up to so many rows are multiplied one by one, on one core: that reads memory at full speed. A thin matrix product
+does not, and waits for a second core that others may have.
+"""
 ROUNDING = 2.0 * 10.0**-DECIMALS
 """Similarities closer than this may become equal when they are rounded."""
 PAIRS_AT_ONCE = 1024
@@ -82,6 +83,7 @@ class Segment:
     """A piece of the matrix, shape (rows used, width). Rows that are live in a snapshot never change."""
 
     role: StatementRole
+    country: int
     start: int
     matrix: Vectors
 
@@ -252,15 +254,10 @@ class StatementIndex:
         number = None if country is None else self._names.countries.get(country, -1)
         rows, products = [], []
         for segment in self.segments if role is None else self.roles(role):
-            passing = self.columns.serial[segment.rows] > 0
-            if number is not None:
-                passing &= self.columns.country[segment.rows] == number
-            places = np.flatnonzero(passing)
-            if len(places) < NARROW * len(passing):
-                products.append(segment.matrix[places] @ vector)
-            else:
-                products.append((segment.matrix @ vector)[places])
-            rows.append(places + segment.start)
+            if number is None or segment.country == number:
+                places = np.flatnonzero(self.columns.serial[segment.rows])
+                products.append(np.vecdot(segment.matrix, vector)[places])
+                rows.append(places + segment.start)
         if not rows:
             return np.zeros(0, np.intp), np.zeros(0, np.float32)
         return np.concatenate(rows), np.concatenate(products)
@@ -288,7 +285,7 @@ def _reaching(mine: Vectors, theirs: Vectors, wanted: Vectors) -> tuple[tuple[Ro
         return (found, products[found, places]), places
     rows, values, columns = [], [], []
     for row, vector in enumerate(mine):
-        one = theirs @ vector
+        one = np.vecdot(theirs, vector)
         places = np.flatnonzero(one >= wanted)
         rows.append(np.full(len(places), row))
         values.append(one[places])

@@ -20,6 +20,9 @@ from shared.contracts.profiles import StatementRole
 WORTH_COPYING = SEGMENT // 8
 """Empty rows in a segment are filled again when there are so many: else its copying costs more than it saves."""
 
+Kind = tuple[StatementRole, int]
+"""Role and country (by number) of the statements in a segment."""
+
 SERIALS = itertools.count(1)
 HALF = 2**64 - 1
 
@@ -30,12 +33,12 @@ class StatementStore:
     def __init__(self, calibrations: Mapping[int, Calibration]) -> None:
         self._calibrations = calibrations
         self._matrices: list[Vectors] = []
-        self._roles: list[StatementRole] = []
+        self._kinds: list[Kind] = []
         self._used: list[int] = []
         """By segment: how many of its rows were ever filled."""
         self._left: list[set[int]] = []
         """By segment: rows that were left by their statements."""
-        self._open: dict[StatementRole, list[int]] = {role: [] for role in StatementRole}
+        self._open: dict[Kind, list[int]] = {}
         """Rows that no snapshot sees, the next one last."""
         self._columns = Columns(*(np.zeros(0, _type(name)) for name in _names()))
         self._facts: list[StatementFact | None] = []
@@ -49,7 +52,7 @@ class StatementStore:
         rows, vectors = [], []
         for entry in entries:
             self.drop((entry.statement.id,))
-            rows.append(self._empty_row(entry.statement.role, len(entry.vector)))
+            rows.append(self._empty_row(self._kind(entry), len(entry.vector)))
             vectors.append(entry.vector)
             self._note(rows[-1], entry)
         where = np.array(rows, np.intp)
@@ -68,9 +71,9 @@ class StatementStore:
 
     def snapshot(self) -> StatementIndex:
         """Return what is in the store now; it stays as it is, whatever comes later."""
-        parts = zip(self._roles, self._matrices, self._used, strict=True)
+        parts = zip(self._kinds, self._matrices, self._used, strict=True)
         segments = tuple(
-            Segment(role, place * SEGMENT, matrix[:used]) for place, (role, matrix, used) in enumerate(parts)
+            Segment(*kind, place * SEGMENT, matrix[:used]) for place, (kind, matrix, used) in enumerate(parts)
         )
         columns = Columns(*(getattr(self._columns, name).copy() for name in _names()))
         names = Names(dict(self._countries), self._organisations, self._numbers, self._rows)
@@ -82,7 +85,7 @@ class StatementStore:
         self._used[place] = max(self._used[place], row % SEGMENT + 1)
         columns.serial[row] = next(SERIALS)
         columns.ground[row] = entry.ground
-        columns.country[row] = self._countries.setdefault(entry.country, len(self._countries))
+        columns.country[row] = self._kind(entry)[1]
         columns.organisation[row] = self._number(fact.organisation_id)
         columns.high[row], columns.low[row] = fact.id.int >> 64, fact.id.int & HALF
         self._facts[row] = fact
@@ -95,14 +98,17 @@ class StatementStore:
             self._organisations.append(organisation_id)
         return number
 
-    def _empty_row(self, role: StatementRole, width: int) -> int:
-        if not self._open[role]:
-            self._open[role] = self._again(role) or self._new_segment(role, width)
-        return self._open[role].pop()
+    def _kind(self, entry: Indexed) -> Kind:
+        return entry.statement.role, self._countries.setdefault(entry.country, len(self._countries))
 
-    def _again(self, role: StatementRole) -> list[int]:
+    def _empty_row(self, kind: Kind, width: int) -> int:
+        if not self._open.get(kind):
+            self._open[kind] = self._again(kind) or self._new_segment(kind, width)
+        return self._open[kind].pop()
+
+    def _again(self, kind: Kind) -> list[int]:
         """Return the empty rows of the segment that has most of them, after copying it; none if there are few."""
-        mine = [place for place, each in enumerate(self._roles) if each is role]
+        mine = [place for place, each in enumerate(self._kinds) if each == kind]
         place = max(mine, key=lambda each: len(self._left[each]), default=None)
         if place is None or len(self._left[place]) < WORTH_COPYING:
             return []
@@ -111,10 +117,10 @@ class StatementStore:
         self._left[place] = set()
         return rows
 
-    def _new_segment(self, role: StatementRole, width: int) -> list[int]:
+    def _new_segment(self, kind: Kind, width: int) -> list[int]:
         start = len(self._matrices) * SEGMENT
         self._matrices.append(np.zeros((SEGMENT, width), np.float32))
-        self._roles.append(role)
+        self._kinds.append(kind)
         self._used.append(0)
         self._left.append(set())
         self._facts += [None] * SEGMENT

@@ -128,7 +128,8 @@ def _restart(site: Site, size: int, progress: Progress) -> Figure:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     taken = time.perf_counter() - started
     told = json.loads(done.stdout.splitlines()[-1])
-    note = f"{told['statements']:,} statements; loading {told['loading']:.1f} s; peak {told['peak_mb']:,.0f} MB"
+    parts = f"loading {told['loading']:.1f} s, {told['cpu']:.1f} s of CPU, peak {told['peak_mb']:,.0f} MB"
+    note = f"{told['statements']:,} statements; {parts}"
     return at_most(f"restart → ready with {size:,}", taken, "s", 10, note)
 
 
