@@ -78,15 +78,17 @@ class ClosestLists:
         """Return all entries of the lists of these rows."""
         return _entries(rows, self._others[rows], self._values[rows])
 
-    def replace(self, gone: Rows, again: Rows, fresh: Rows, found: Directed, columns: Columns) -> Difference:
+    def replace(
+        self, gone: Rows, listing: Rows, again: Rows, fresh: Rows, found: Directed, columns: Columns
+    ) -> Difference:
         """Drop statements, make the lists of ``again`` those that were ``found``, and let these be found in turn.
 
-        ``fresh``: those of ``again`` that are new, perhaps in a row of a statement that is gone. ``columns``: of the
-        index that holds what is there now.
+        ``listing``: the rows that list what is gone; ``fresh``: those of ``again`` that are new, perhaps in a row of a
+        statement that is gone. ``columns``: of the index that holds what is there now.
         """
         is_gone, is_again = _flags(gone, len(self._others)), _flags(again, len(self._others))
         taken = found.and_also(found.turned().only(~is_again[found.other]))
-        touched = np.unique(np.concatenate([gone, again, self.listing(gone), taken.owner]))
+        touched = np.unique(np.concatenate([gone, again, listing, taken.owner]))
         before_others, before = self._others[touched], self.entries(touched)
         kept = before.only(~(is_gone[before.owner] | is_again[before.owner] | is_gone[before.other]))
         self._write(touched, kept.and_also(taken), columns)

@@ -99,9 +99,7 @@ class Considering:
 
     def _renewed(self, index: StatementIndex, parties: Mapping[UUID, Party]) -> Keys:
         """Return the pairs with meetings of which one party is not the one of the last time."""
-        before = self._parties
-        changed = [each for each, party in parties.items() if before.get(each) is not party]
-        changed += before.keys() - parties.keys()
+        changed = _changed(self._parties, parties)
         numbers = [number for each in changed if (number := index.number(each)) is not None]
         return self._meetings.partners(index, np.array(numbers, np.intp))
 
@@ -133,6 +131,17 @@ class Considering:
             del self._best[bisect_left(self._best, _order(each), key=_order)]
         for each in scored:
             self._best.insert(bisect_left(self._best, _order(each), key=_order), each)
+
+
+def _changed(before: Mapping[UUID, Party], now: Mapping[UUID, Party]) -> set[UUID]:
+    """Return whose party is not the same object in both, or in one of them only."""
+    if len(before) == len(now):
+        # Nearly always they are in the same order, and nothing has to be looked up.
+        other = [pair for pair in zip(before.values(), now.values(), strict=True) if pair[0] is not pair[1]]
+        if len(other) <= MANY * len(now):
+            return {party.id for pair in other for party in pair}
+    changed = {each for each, party in now.items() if before.get(each) is not party}
+    return changed | (before.keys() - now.keys())
 
 
 def _order(scored: Scored) -> tuple[float, Pair]:

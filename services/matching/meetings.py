@@ -37,6 +37,7 @@ class Meetings:
         self._lists = ClosestLists(per_statement)
         self._serial = np.zeros(0, np.int64)
         """By row: which writing was seen there the last time; 0: none."""
+        self._fresh = np.zeros(0, np.intp)
         self._organisation = np.zeros(0, np.int32)
 
     def update(self, index: StatementIndex) -> Keys:
@@ -47,19 +48,25 @@ class Meetings:
         before = np.concatenate([self._serial, np.zeros(len(serial) - len(self._serial), np.int64)])
         gone = np.flatnonzero((before > 0) & (before != serial))
         fresh = np.flatnonzero((serial > 0) & (before != serial))
+        self._fresh = fresh
         if not gone.size and not fresh.size:
             return np.zeros(0, np.int64)
         self._lists.grow(len(serial))
-        again = np.union1d(fresh, self._short(gone))
+        listing = self._lists.listing(gone)
+        again = np.union1d(fresh, self._short(gone, listing))
         found = self._close(index, again)
-        difference = self._lists.replace(gone, again, fresh, found, index.columns)
+        difference = self._lists.replace(gone, listing, again, fresh, found, index.columns)
         lost, won = _keys(difference.lost, self._organisation), _keys(difference.won, index.columns.organisation)
         self._serial, self._organisation = serial, index.columns.organisation
         return np.union1d(lost, won)
 
     def partners(self, index: StatementIndex, organisations: Rows) -> Keys:
-        """Return the pairs between whom there are meetings and of whom one is of these organisations (by number)."""
-        rows = _rows_of(index, organisations)
+        """Return the pairs between whom there are meetings and of whom one is of these organisations (by number), as
+        far as the last update has not told of them: of new statements it has.
+        """
+        rows = np.setdiff1d(_rows_of(index, organisations), self._fresh)
+        if not rows.size:
+            return np.zeros(0, np.int64)
         entries = self._lists.entries(np.union1d(rows, self._lists.listing(rows)))
         ours = np.isin(entries.owner, rows) | np.isin(entries.other, rows)
         pairs = np.stack([entries.owner[ours], entries.other[ours]], axis=1)
@@ -96,9 +103,8 @@ class Meetings:
         pairs = np.stack([entries.owner, entries.other], axis=1)
         return np.unique(_keys(pairs, index.columns.organisation))
 
-    def _short(self, gone: Rows) -> Rows:
-        """Return the rows whose full lists lose one that is gone, for what came next is not known."""
-        listing = self._lists.listing(gone)
+    def _short(self, gone: Rows, listing: Rows) -> Rows:
+        """Return those of the rows that list one that is gone whose lists were full: what came next is not known."""
         return np.setdiff1d(listing[self._lists.floors[listing] >= 0], gone)
 
     def _close(self, index: StatementIndex, again: Rows) -> Directed:
