@@ -42,7 +42,7 @@ class Indexed:
     statement: StatementFact
     country: str
     ground: int
-    vector: Fused
+    vector: Fused | Vectors
 
 
 @dataclass(frozen=True)
@@ -151,15 +151,32 @@ class StatementIndex:
 
     def statement(self, statement_id: UUID) -> StatementFact:
         """Return a statement; raises ``KeyError`` when it is not in this snapshot."""
+        return self.fact(self._row(statement_id))
+
+    def has(self, statement_id: UUID) -> bool:
+        """Whether a statement is in this snapshot."""
+        try:
+            return self._row(statement_id) >= 0
+        except KeyError:
+            return False
+
+    def entry(self, statement_id: UUID) -> Indexed:
+        """Return a statement with its vector, which is not copied; raises ``KeyError`` as above."""
+        row = self._row(statement_id)
+        segment, fact = self.segments[row // SEGMENT], self.fact(row)
+        country = next(name for name, number in self._names.countries.items() if number == segment.country)
+        return Indexed(fact, country, int(self.columns.ground[row]), segment.matrix[row - segment.start])
+
+    def _row(self, statement_id: UUID) -> int:
         row = self._names.rows.get(statement_id, -1)
-        if not (0 <= row < len(self._facts) and (fact := self._facts[row]) is not None and fact.id == statement_id):
-            # The store has moved it since: it is looked for where this snapshot has it.
-            high, low = np.uint64(statement_id.int >> 64), np.uint64(statement_id.int & 0xFFFF_FFFF_FFFF_FFFF)
-            there = (self.columns.high == high) & (self.columns.low == low) & (self.columns.serial > 0)
-            if not there.any():
-                raise KeyError(statement_id)
-            fact = self.fact(int(np.argmax(there)))
-        return fact
+        if 0 <= row < len(self._facts) and (fact := self._facts[row]) is not None and fact.id == statement_id:
+            return row
+        # The store has moved it since: it is looked for where this snapshot has it.
+        high, low = np.uint64(statement_id.int >> 64), np.uint64(statement_id.int & 0xFFFF_FFFF_FFFF_FFFF)
+        there = (self.columns.high == high) & (self.columns.low == low) & (self.columns.serial > 0)
+        if not there.any():
+            raise KeyError(statement_id)
+        return int(np.argmax(there))
 
     def country(self, name: str) -> int | None:
         """Return the number of a country, ``None`` if no statement is from there."""

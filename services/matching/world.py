@@ -7,10 +7,10 @@ So a process that was killed loses nothing, and replicas need no event to follow
 
 import asyncio
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, overload
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -32,7 +32,7 @@ MANY = 2_000
 @dataclass(frozen=True, slots=True)
 class Known:
     """One organisation as loaded. ``change``: its change number, its statements, how many of them are read; ``facts``:
-    those that can be compared, by id.
+    those that can be compared, by id; ``entries``: these with their vectors, another object when they may have changed.
     """
 
     change: tuple[int, int, int]
@@ -40,6 +40,7 @@ class Known:
     version: str
     party: Party
     facts: Mapping[UUID, StatementFact]
+    entries: Sequence[Indexed]
 
     @property
     def active(self) -> bool:
@@ -49,6 +50,34 @@ class Known:
     def complete(self) -> bool:
         """Whether all its statements are read (one that takes part in nothing needs no reading)."""
         return not self.active or self.change[1] == self.change[2]
+
+
+class Said(Sequence[Indexed]):
+    """An organisation's statements with their vectors, looked up in the index when they are asked for: not copied."""
+
+    __slots__ = ("_facts", "_world")
+
+    def __init__(self, facts: Mapping[UUID, StatementFact], world: "World") -> None:
+        self._facts, self._world = facts, world
+
+    def _entries(self) -> list[Indexed]:
+        index = self._world.index
+        return [index.entry(each) for each in self._facts if index.has(each)]
+
+    @overload
+    def __getitem__(self, place: int) -> Indexed: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Indexed]: ...
+
+    def __getitem__(self, place: int | slice) -> Indexed | Sequence[Indexed]:
+        return self._entries()[place]
+
+    def __len__(self) -> int:
+        return len(self._entries())
+
+    def __iter__(self) -> Iterator[Indexed]:
+        return iter(self._entries())
 
 
 class World:
@@ -71,8 +100,9 @@ class World:
         self.index = self._store.snapshot()
 
     async def refresh(self, session: AsyncSession, every_seconds: float = 0.0) -> int:
-        """Load what has changed since the last time, in a session that has done nothing yet; returns how many
-        organisations that were.
+        """Load what has changed since the last time; returns how many organisations that were.
+
+        Where they stand is read before what they say: what changes in between is loaded again at the next look.
 
         Looks at most ``every_seconds``. A round keeps the ``parties`` and ``index`` it began with: they are replaced,
         never changed, when somebody else refreshes meanwhile.
@@ -81,7 +111,7 @@ class World:
             if time.monotonic() - self._looked < every_seconds:
                 return 0
             self._looked = time.monotonic()
-            horizon = await profiles.one_picture(session)
+            horizon = await profiles.oldest_open(session)
             first = self._horizon is None
             changes = await (
                 profiles.all_changes(session) if first else profiles.changes_since(session, self._horizon or 0)
@@ -166,7 +196,8 @@ class World:
         self._store.drop(each for each in old if each not in facts and each not in placed)  # another may say it now
         party = _party(row)
         stands = (change.number, change.statements, change.read)
-        known = Known(stands, row.status, f"{row.version_epoch}.{row.version_n}", party, facts)
+        said_now = Said(facts, self)
+        known = Known(stands, row.status, f"{row.version_epoch}.{row.version_n}", party, facts, said_now)
         self.known[row.id] = known
         if known.active:
             parties[row.id] = party

@@ -30,7 +30,8 @@ def shown(world: World) -> tuple[object, ...]:
     """Return all that a picture shows."""
     index = world.index
     said = {(index.fact(row), index.organisation_of(row), index.columns.ground[row]) for row in index.live.tolist()}
-    return said, world.parties, world.known, world.complete
+    known = {each: (one.change, one.status, one.version, one.facts) for each, one in world.known.items()}
+    return said, world.parties, known, world.complete
 
 
 async def read_out_of_order(matching: Matching) -> bool:
@@ -60,7 +61,7 @@ async def test_looking_only_beyond_what_was_seen_would_miss_it(
     async def newest(session: object) -> int:
         return int(await session.scalar(sa.text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")))  # type: ignore[attr-defined]
 
-    monkeypatch.setattr(profiles, "one_picture", newest)
+    monkeypatch.setattr(profiles, "oldest_open", newest)
     assert not await read_out_of_order(matching)
 
 
@@ -69,7 +70,7 @@ async def test_only_what_may_have_changed_is_looked_at(matching: Matching) -> No
     await matching.settle()
     await look(matching, matching.engine.world)
     async with matching.context.database.session() as session:
-        horizon = await profiles.one_picture(session)
+        horizon = await profiles.oldest_open(session)
         assert await profiles.changes_since(session, horizon) == {}
     await matching.hear(organisation("Firm 3", "FR", needs=[NEED], n=2))
     async with matching.context.database.session() as session:

@@ -142,12 +142,10 @@ class Change:
     read: int
 
 
-async def one_picture(session: AsyncSession) -> int:
-    """Have all that follows in this new session see one moment of the database. Returns the transaction before which
-    all had ended at that moment: what later ones write carries their number or a higher one in ``changed_in``, in
-    whatever order they commit.
+async def oldest_open(session: AsyncSession) -> int:
+    """Return the transaction before which all have ended: what is not seen yet is written by it or by later ones, and
+    carries their numbers in ``changed_in``, in whatever order they commit.
     """
-    await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
     oldest = sa.text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
     return int(await session.scalar(oldest) or 0)
 
