@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from services.matching.search import Columns, Rows
+from services.matching.rows import Columns, Rows
 
 Values = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]

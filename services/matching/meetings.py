@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from services.matching.closest import ClosestLists, Directed
+from services.matching.rows import Rows
 from services.matching.scoring import DECIMALS, Meeting
-from services.matching.search import Rows, StatementIndex
+from services.matching.search import StatementIndex
 
 PER_STATEMENT = 40
 """So many of the closest statements are kept for each need and each offer: eight times the longest list."""

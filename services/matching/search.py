@@ -14,16 +14,13 @@ import numpy.typing as npt
 from services.matching.encoder.calibration import Calibration, Vectors
 from services.matching.encoder.fusion import Fused
 from services.matching.parties import StatementFact
+from services.matching.rows import SEGMENT, Columns, Names, Rows, Segment, similarities
 from services.matching.scoring import DECIMALS
 from shared.contracts.profiles import StatementRole
 
 COMPARE_WITHIN_COUNTRIES = False
 """Suggestions cross borders; leaving neighbours out here keeps room for those that may be proposed."""
 
-SEGMENT = 2048
-"""Rows of a piece of the matrix. Its statements have the same role and country, so that what a filter leaves lies
-together: it is read as fast as memory goes, and nothing has to be gathered.
-"""
 FEW_ROWS = 4
 """Up to so many rows are multiplied one by one, on one core: that reads memory at full speed. A thin matrix product
 does not, and waits for a second core that others may have.
@@ -31,8 +28,6 @@ does not, and waits for a second core that others may have.
 ROUNDING = 2.0 * 10.0**-DECIMALS
 """Similarities closer than this may become equal when they are rounded."""
 PAIRS_AT_ONCE = 1024
-
-Rows = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -60,57 +55,6 @@ class Found:
     statement: StatementFact
     country: str
     similarity: float
-
-
-@dataclass(frozen=True)
-class Columns:
-    """What is known of each row besides its vector, shape (rows,). ``serial``: which writing filled it, 0 when empty.
-
-    A serial is given once in the life of the process: rows with equal serials hold the same statement, in whichever
-    snapshot. ``high`` and ``low`` are the halves of the statement's id, by which ties are settled.
-    """
-
-    serial: npt.NDArray[np.int64]
-    ground: npt.NDArray[np.int64]
-    country: npt.NDArray[np.int32]
-    organisation: npt.NDArray[np.int32]
-    high: npt.NDArray[np.uint64]
-    low: npt.NDArray[np.uint64]
-
-
-@dataclass(frozen=True)
-class Segment:
-    """A piece of the matrix, shape (rows used, width). Rows that are live in a snapshot never change."""
-
-    role: StatementRole
-    country: int
-    start: int
-    matrix: Vectors
-
-    @property
-    def rows(self) -> slice:
-        return slice(self.start, self.start + len(self.matrix))
-
-
-@dataclass(frozen=True)
-class Names:
-    """What the store calls things: shared with it and only ever added to, but for ``rows``, which is a hint."""
-
-    countries: Mapping[str, int]
-    organisations: Sequence[UUID]
-    numbers: Mapping[UUID, int]
-    rows: Mapping[UUID, int]
-
-
-def similarities(
-    calibrations: Mapping[int, Calibration], products: npt.NDArray[np.floating], ground: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float64]:
-    """Return what products mean on these common grounds; 0 where there is none."""
-    result = np.zeros(len(products))
-    for each in np.unique(ground[ground > 0]):
-        chosen = ground == each
-        result[chosen] = calibrations[int(each)].similarity(products[chosen])
-    return result
 
 
 class StatementIndex:

@@ -16,8 +16,9 @@ from services.matching.encoder.spaces import UNIVERSAL_LANGUAGES, ground_of
 from services.matching.parties import StatementFact
 from services.matching.repository import searching
 from services.matching.repository.searching import Filter
+from services.matching.rows import similarities
 from services.matching.scoring import DECIMALS
-from services.matching.search import Found, Query, StatementIndex, similarities
+from services.matching.search import Found, Query, StatementIndex
 from shared.contracts.profiles import StatementRole
 
 BROAD = 20_000

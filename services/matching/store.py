@@ -14,7 +14,8 @@ import numpy as np
 
 from services.matching.encoder.calibration import Calibration, Vectors
 from services.matching.parties import StatementFact
-from services.matching.search import SEGMENT, Columns, Indexed, Names, Segment, StatementIndex
+from services.matching.rows import SEGMENT, Columns, Names, Segment
+from services.matching.search import Indexed, StatementIndex
 from shared.contracts.profiles import StatementRole
 
 WORTH_COPYING = SEGMENT // 8

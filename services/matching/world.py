@@ -6,8 +6,10 @@ So a process that was killed loses nothing, and replicas need no event to follow
 """
 
 import asyncio
+import gc
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, overload
@@ -118,11 +120,15 @@ class World:
             )
             stale = {each: change for each, change in changes.items() if self._is_stale(each, change)}
             if stale:
+                many = len(stale) > MANY
                 try:
-                    await self._load(session, stale)
+                    with without_collections() if many else nullcontext():
+                        await self._load(session, stale)
                 except BaseException:
                     self._begin()  # half loaded it would be wrong for good
                     raise
+                if many:
+                    freeze_objects()
             self._horizon = horizon
             return len(stale)
 
@@ -150,8 +156,6 @@ class World:
             self._know(row, stale[row.id], [fact for fact, _ in facts.get(row.id, ())], placed, parties)
         self.parties = parties
         self.index = self._store.snapshot()
-        if wanted is loading.ALL:
-            freeze_objects()
 
     def _to_place(
         self, facts: Mapping[UUID, Iterable[tuple[StatementFact, bytes]]], countries: Mapping[UUID, str]
@@ -204,6 +208,16 @@ class World:
         else:
             parties.pop(row.id, None)
         (self._incomplete.discard if known.complete else self._incomplete.add)(row.id)
+
+
+@contextmanager
+def without_collections() -> Iterator[None]:
+    """Let no garbage collection look again and again at the millions of objects that are being made."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @cache

@@ -14,8 +14,9 @@ from services.matching.considering import Candidates, Considering
 from services.matching.meetings import Meetings
 from services.matching.planning import Limits, Plan, Standing, plan_round
 from services.matching.ranking.ranker import start_ranker
+from services.matching.rows import Rows
 from services.matching.scoring import Judge
-from services.matching.search import Rows, StatementIndex
+from services.matching.search import StatementIndex
 from services.matching.settings import Settings
 from services.matching.world import World
 from shared.contracts.matching import SuggestionState
