@@ -27,6 +27,8 @@ does not, and waits for a second core that others may have.
 """
 ROUNDING = 2.0 * 10.0**-DECIMALS
 """Similarities closer than this may become equal when they are rounded."""
+SUMMING = 1e-5
+"""By so much the quick products may differ from the exact ones."""
 PAIRS_AT_ONCE = 1024
 
 
@@ -194,7 +196,9 @@ class StatementIndex:
     def search(
         self, query: Query, limit: int, role: StatementRole | None = None, country: str | None = None
     ) -> list[Found]:
-        """Return the statements closest to a query, best first, ties by id; filters are exact."""
+        """Return the statements closest to a query, best first, ties by id; filters are exact. What is no closer than
+        texts that have nothing to do with each other is not found at all.
+        """
         rows, products = self._searched(query, role, country)
         if not rows.size or not query.ground:
             return []
@@ -203,6 +207,7 @@ class StatementIndex:
         sums = (theirs * query.vector.astype(np.float64)).sum(axis=1)
         values = np.round(similarities(self._calibrations, sums, query.ground & self.columns.ground[rows]), DECIMALS)
         order = np.lexsort((self.columns.low[rows], self.columns.high[rows], -values))[:limit]
+        order = order[values[order] > 0]
         names = {number: name for name, number in self._names.countries.items()}
         return [
             Found(self.fact(row), names[int(self.columns.country[row])], value)
@@ -225,16 +230,13 @@ class StatementIndex:
 
     def _best(self, products: Vectors, ground: npt.NDArray[np.int64], limit: int) -> Rows:
         """Return which of the products may be among the best when read exactly, all near ties included."""
-        best = []
-        for each in np.unique(ground):
+        best = [np.zeros(0, np.intp)]
+        for each in np.unique(ground[ground > 0]):
             places = np.flatnonzero(ground == each)
-            if each and len(places) > limit:
-                mine = products[places]
-                calibration = self._calibrations[int(each)]
-                last = float(calibration.similarity(np.partition(mine, -limit)[-limit])) - ROUNDING
-                if last > 0:
-                    places = places[mine >= calibration.cosine(last)]
-            best.append(places)
+            mine, calibration, last = products[places], self._calibrations[int(each)], 0.0
+            if len(places) > limit:
+                last = max(0.0, float(calibration.similarity(np.partition(mine, -limit)[-limit])) - ROUNDING)
+            best.append(places[mine >= calibration.cosine(last) - SUMMING])
         return np.concatenate(best)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.encoder.fusion import Fusion
-from services.matching.encoder.spaces import UNIVERSAL_LANGUAGES, ground_of
+from services.matching.encoder.spaces import LEXICAL_LANGUAGES, UNIVERSAL_LANGUAGES, ground_of
 from services.matching.parties import StatementFact
 from services.matching.repository import searching
 from services.matching.repository.searching import Filter
@@ -61,12 +61,12 @@ class DatabaseSearch:
         """Return at most ``limit`` statements."""
         if not query.ground:
             return []
-        universal = sorted(UNIVERSAL_LANGUAGES - {"en"})
         passing = Filter(self._model, str(role) if role else None, country)
         found = []
-        for languages, excluded in ((("en",), ()), (universal, ()), ((), ("en", *universal))):
-            wanted = replace(passing, languages=list(languages), excluded=list(excluded))
+        for languages, excluded in _by_ground():
+            wanted = replace(passing, languages=languages, excluded=excluded)
             found += await self._closest(wanted, query, limit + MORE)
+        found = [each for each in found if each.similarity > 0]
         return sorted(found, key=lambda each: (-each.similarity, each.statement.id))[:limit]
 
     async def _closest(self, wanted: Filter, query: Query, limit: int) -> list[Found]:
@@ -81,6 +81,15 @@ class DatabaseSearch:
         products = (vectors * query.vector.astype(np.float64)).sum(axis=1)
         values = np.round(similarities(self._fusion.calibrations, products, ground), DECIMALS)
         return [_found(row, value) for row, value in zip(rows, values.tolist(), strict=True)]
+
+
+def _by_ground() -> list[tuple[list[str], list[str]]]:
+    """Return languages by the ground they live on, as (these, all but these); the last are all that have no model of
+    their own.
+    """
+    named = sorted(UNIVERSAL_LANGUAGES | LEXICAL_LANGUAGES | {"en"})
+    grounds = sorted({ground_of(each) for each in named})
+    return [([each for each in named if ground_of(each) == ground], []) for ground in grounds] + [([], named)]
 
 
 def _found(row: Any, similarity: float) -> Found:
