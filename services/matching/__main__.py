@@ -1,6 +1,6 @@
 """Composition root: ``python -m services.matching [migrate] [--role all|http|worker]``, ``… prepare-models
 [--directory DIR]``, ``… evaluate partners|calls|cpv --data DIR --queries FILE [--json]``,
-``… learn [--dry-run] [--json] [--svg FILE]``.
+``… learn [--dry-run] [--json] [--svg FILE]``, ``… index-vectors``.
 """
 
 import sys
@@ -28,7 +28,7 @@ service = Service(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the service, prepare its models or have a ranker learned; returns the exit status."""
+    """Run the service, prepare its models, index its vectors or have a ranker learned; returns the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["prepare-models"]:
         from services.matching.prepare_models import prepare
@@ -42,6 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from services.matching.learn import learn
 
         return learn(given[1:])
+    if given[:1] == ["index-vectors"]:
+        from services.matching.index_vectors import index_vectors
+
+        return index_vectors()
     service.main(given)
     return 0
 

@@ -1,26 +1,29 @@
 """Which needs and offers have met, kept between rounds: only what concerns changed statements is compared again.
 
 Pure (numpy only). The result is the same as if everything were compared anew; a test holds the two against each other.
+All is kept in arrays by row of the index, for a hundred thousand organisations have millions of meetings: what a round
+asks for is what has changed.
 """
 
 from collections.abc import Iterator
-from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
 
-from services.matching.scoring import Meeting
-from services.matching.search import Indexed, StatementIndex
-from shared.contracts.profiles import StatementRole
+from services.matching.closest import ClosestLists, Directed
+from services.matching.rows import Rows
+from services.matching.scoring import DECIMALS, Meeting
+from services.matching.search import StatementIndex
 
 PER_STATEMENT = 40
 """So many of the closest statements are kept for each need and each offer: eight times the longest list."""
 MARGIN = 1e-3
 """By so much the fast comparison of matrices may differ from the exact one, which decides."""
 BLOCK = 256
-"""Rows compared at once; bounds memory to BLOCK × statements."""
+"""Rows compared at once; bounds memory to BLOCK × the rows of a segment, and what has come close."""
 
-Closest = dict[UUID, float]
+Keys = npt.NDArray[np.int64]
+"""Pairs of organisations by their numbers in the index: the smaller one × 2³² + the other."""
 
 
 class Meetings:
@@ -32,100 +35,132 @@ class Meetings:
 
     def __init__(self, at_least: float, per_statement: int = PER_STATEMENT) -> None:
         self._at_least = at_least
-        self._most = per_statement
-        self._entries: dict[UUID, Indexed] = {}
-        self._closest: dict[UUID, Closest] = {}
-        """By statement: its closest of the other role, with their exact similarities."""
-        self._listed_by: dict[UUID, set[UUID]] = {}
-        self._met: dict[tuple[UUID, UUID], Meeting] = {}
-        """By need and offer."""
+        self._lists = ClosestLists(per_statement)
+        self._serial = np.zeros(0, np.int64)
+        """By row: which writing was seen there the last time; 0: none."""
+        self._fresh = np.zeros(0, np.intp)
+        self._organisation = np.zeros(0, np.int32)
 
-    def update(self, index: StatementIndex) -> list[Meeting]:
-        """Bring the meetings in line with an index, by the entries that it has in place of those of the last time."""
-        entries = {each.statement.id: each for each in index.entries}
-        again = self._forget([known for known, entry in self._entries.items() if entries.get(known) is not entry])
-        fresh = {each for each, entry in entries.items() if self._entries.get(each) is not entry}
-        self._entries = entries
-        for row, column, similarity in self._close(index, fresh | again):
-            one, other = index.entries[row].statement.id, index.entries[column].statement.id
-            self._list(one, other, similarity)
-            self._list(other, one, similarity)
-        return list(self._met.values())
+    def update(self, index: StatementIndex) -> Keys:
+        """Bring the meetings in line with a later snapshot of the same store; returns the pairs of organisations
+        between whom meetings have come or gone.
+        """
+        serial = index.columns.serial
+        before = np.concatenate([self._serial, np.zeros(len(serial) - len(self._serial), np.int64)])
+        gone = np.flatnonzero((before > 0) & (before != serial))
+        fresh = np.flatnonzero((serial > 0) & (before != serial))
+        self._fresh = fresh
+        if not gone.size and not fresh.size:
+            return np.zeros(0, np.int64)
+        self._lists.grow(len(serial))
+        listing = self._lists.listing(gone)
+        again = np.union1d(fresh, self._short(gone, listing))
+        found = self._close(index, again)
+        difference = self._lists.replace(gone, listing, again, fresh, found, index.columns)
+        lost, won = _keys(difference.lost, self._organisation), _keys(difference.won, index.columns.organisation)
+        self._serial, self._organisation = serial, index.columns.organisation
+        return np.union1d(lost, won)
 
-    def _forget(self, gone: list[UUID]) -> set[UUID]:
-        """Drop statements; return those whose full lists have lost one, for what came next is not known."""
-        short = set()
-        for each in gone:
-            for other in tuple(self._closest.get(each, ())):
-                self._unlist(each, other)
-            for other in tuple(self._listed_by.get(each, ())):
-                if len(self._closest[other]) >= self._most:
-                    short.add(other)
-                self._unlist(other, each)
-            self._closest.pop(each, None)
-            self._listed_by.pop(each, None)
-        return short.difference(gone)
+    def partners(self, index: StatementIndex, organisations: Rows) -> Keys:
+        """Return the pairs between whom there are meetings and of whom one is of these organisations (by number), as
+        far as the last update has not told of them: of new statements it has.
+        """
+        rows = np.setdiff1d(_rows_of(index, organisations), self._fresh)
+        if not rows.size:
+            return np.zeros(0, np.int64)
+        entries = self._lists.entries(np.union1d(rows, self._lists.listing(rows)))
+        ours = np.isin(entries.owner, rows) | np.isin(entries.other, rows)
+        pairs = np.stack([entries.owner[ours], entries.other[ours]], axis=1)
+        return np.unique(_keys(pairs, index.columns.organisation))
 
-    def _close(self, index: StatementIndex, again: set[UUID]) -> Iterator[tuple[int, int, float]]:
-        """Yield (row, column, exact similarity) of whatever may be among the closest of either; rows are ``again``."""
-        rows, floors = index.rows_of(again), self._floors(index, again)
-        for role, other in ((StatementRole.NEED, StatementRole.OFFER), (StatementRole.OFFER, StatementRole.NEED)):
-            mine, columns = np.intersect1d(rows, index.rows(role)), index.rows(other)
-            if not mine.size or not columns.size:
-                continue
-            for start in range(0, len(mine), BLOCK):
-                block = mine[start : start + BLOCK]
-                similarities = index.abroad(block, columns)
-                close = self._among_best(similarities) | (similarities >= floors[columns])
-                close &= similarities >= self._at_least - MARGIN
-                found, places = np.nonzero(close)
-                pairs = np.stack([block[found], columns[places]], axis=1)
-                for (row, column), exact in zip(pairs.tolist(), index.exact(pairs).tolist(), strict=True):
-                    if exact >= self._at_least:
-                        yield row, column, exact
+    def between(self, index: StatementIndex, keys: Keys) -> Iterator[tuple[int, list[Meeting]]]:
+        """Yield for each of these pairs of organisations (``keys`` rise) all its meetings, the closest first; nothing
+        for those without any. ``index`` is the one of the last update.
+        """
+        if not keys.size:
+            return
+        rows = _rows_of(index, np.unique(np.concatenate([keys >> 32, keys & 0xFFFFFFFF])))
+        entries = self._lists.entries(rows)
+        is_need = index.is_need(entries.owner)
+        needs, offers = (np.where(chosen, entries.owner, entries.other) for chosen in (is_need, ~is_need))
+        _, first = np.unique(needs << 32 | offers, return_index=True)
+        needs, offers, values = needs[first], offers[first], entries.value[first]
+        pairs = _keys(np.stack([needs, offers], axis=1), index.columns.organisation)
+        wanted = np.flatnonzero(np.isin(pairs, keys))
+        if not wanted.size:
+            return
+        high, low = index.columns.high, index.columns.low
+        ties = (low[offers[wanted]], high[offers[wanted]], low[needs[wanted]], high[needs[wanted]])
+        wanted = wanted[np.lexsort((*ties, -values[wanted], pairs[wanted]))]
+        starts = np.flatnonzero(np.diff(pairs[wanted], prepend=-1))
+        ends = [*starts[1:].tolist(), len(wanted)]
+        triples = list(zip(needs[wanted].tolist(), offers[wanted].tolist(), values[wanted].tolist(), strict=True))
+        for start, end, key in zip(starts.tolist(), ends, pairs[wanted][starts].tolist(), strict=True):
+            yield key, [_meeting(index, *each) for each in triples[start:end]]
 
-    def _floors(self, index: StatementIndex, again: set[UUID]) -> npt.NDArray[np.float64]:
+    def everywhere(self, index: StatementIndex) -> Keys:
+        """Return all pairs between whom there are meetings."""
+        entries = self._lists.entries(index.live)
+        pairs = np.stack([entries.owner, entries.other], axis=1)
+        return np.unique(_keys(pairs, index.columns.organisation))
+
+    def _short(self, gone: Rows, listing: Rows) -> Rows:
+        """Return those of the rows that list one that is gone whose lists were full: what came next is not known."""
+        return np.setdiff1d(listing[self._lists.floors[listing] >= 0], gone)
+
+    def _close(self, index: StatementIndex, again: Rows) -> Directed:
+        """Return (row, other, exact similarity) of whatever may be among the closest of either; rows are ``again``."""
+        floors = self._floors(again)
+        parts = [Directed(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0, np.float32))]
+        kinds = index.columns.ground[again] * 2 + index.is_need(again)
+        for kind in np.unique(kinds):
+            mine = again[kinds == kind]
+            blocks = (mine[start : start + BLOCK] for start in range(0, len(mine), BLOCK))
+            parts += [self._close_to(index, block, floors) for block in blocks]
+        return Directed(*(np.concatenate([getattr(each, name) for each in parts]) for name in vars(parts[0])))
+
+    def _close_to(self, index: StatementIndex, block: Rows, floors: npt.NDArray[np.float32]) -> Directed:
+        """Do so for rows of the same role and ground."""
+        none = (np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0))
+        places, columns, similarities = map(
+            np.concatenate, zip(none, *index.close(block, self._at_least - MARGIN), strict=True)
+        )
+        close = self._among_best(places, similarities, len(block)) | (similarities >= floors[columns])
+        pairs = np.stack([block[places[close]], columns[close]], axis=1)
+        exact = index.exact(pairs)
+        reached = exact >= self._at_least
+        return Directed(pairs[reached, 0], pairs[reached, 1], exact[reached].astype(np.float32))
+
+    def _floors(self, again: Rows) -> npt.NDArray[np.float32]:
         """Return by row what gets onto its statement's list; nothing does here where the whole row is compared."""
-        floors = np.full(len(index.entries), self._at_least)
-        for row, entry in enumerate(index.entries):
-            closest = self._closest.get(entry.statement.id, {})
-            if entry.statement.id in again:
-                floors[row] = np.inf
-            elif len(closest) >= self._most:
-                floors[row] = min(closest.values())
-        return floors - MARGIN
+        floors = self._lists.floors - np.float32(MARGIN)
+        floors[again] = np.inf
+        return floors
 
-    def _among_best(self, similarities: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-        """Which columns may be among the best of their row, all near ties with the last of them included."""
-        if similarities.shape[1] <= self._most:
-            return np.ones(similarities.shape, bool)
-        last = -np.partition(-similarities, self._most - 1, axis=1)[:, self._most - 1 : self._most]
-        best: npt.NDArray[np.bool_] = similarities >= last - 2 * MARGIN
+    def _among_best(self, places: Rows, similarities: npt.NDArray[np.float64], rows: int) -> npt.NDArray[np.bool_]:
+        """Which may be among the best of their row, all near ties with the last of them included."""
+        order = np.lexsort((-similarities, places))
+        starts = np.searchsorted(places[order], np.arange(rows + 1))
+        cut = np.full(rows, -np.inf)
+        full = np.flatnonzero(np.diff(starts) > self._lists.most)
+        cut[full] = similarities[order][starts[full] + self._lists.most - 1] - 2 * MARGIN
+        best: npt.NDArray[np.bool_] = similarities >= cut[places]
         return best
 
-    def _list(self, one: UUID, other: UUID, similarity: float) -> None:
-        """Put a statement among the closest of another, if it is."""
-        closest = self._closest.setdefault(one, {})
-        closest[other] = similarity
-        self._listed_by.setdefault(other, set()).add(one)
-        self._meet(one, other, similarity)
-        if len(closest) > self._most:
-            self._unlist(one, max(closest, key=lambda each: (-closest[each], each)))
 
-    def _meet(self, one: UUID, other: UUID, similarity: float) -> None:
-        need, offer = self._need_first(one, other)
-        if (need, offer) not in self._met:
-            facts = self._entries[need].statement, self._entries[offer].statement
-            needing, offering = (each.organisation_id for each in facts)
-            self._met[need, offer] = Meeting(similarity, need, needing, offer, offering)
+def _meeting(index: StatementIndex, need: int, offer: int, similarity: float) -> Meeting:
+    needed, offered = index.fact(need), index.fact(offer)
+    return Meeting(round(similarity, DECIMALS), needed.id, needed.organisation_id, offered.id, offered.organisation_id)
 
-    def _unlist(self, one: UUID, other: UUID) -> None:
-        del self._closest[one][other]
-        self._listed_by[other].discard(one)
-        if one not in self._closest.get(other, ()):
-            self._met.pop((one, other), None)
-            self._met.pop((other, one), None)
 
-    def _need_first(self, one: UUID, other: UUID) -> tuple[UUID, UUID]:
-        is_need = self._entries[one].statement.role == StatementRole.NEED
-        return (one, other) if is_need else (other, one)
+def _rows_of(index: StatementIndex, organisations: npt.NDArray[np.integer]) -> Rows:
+    wanted = np.zeros(len(index.organisations) + 1, bool)
+    wanted[organisations] = True
+    return index.live[wanted[index.columns.organisation[index.live]]]
+
+
+def _keys(pairs: Rows, organisation: npt.NDArray[np.int32]) -> Keys:
+    """Return the keys of the organisations of pairs of rows."""
+    sides = organisation[pairs].astype(np.int64)
+    keys: Keys = sides.min(axis=1) << 32 | sides.max(axis=1)
+    return keys

@@ -89,7 +89,7 @@ def profile_rows(made: Made, organisations: Collection[UUID]) -> list[dict[str, 
     rows = []
     for each in sorted(organisations):
         known = made.known[each]
-        said = [facts_of_statement(entry.statement) for entry in known.entries]
+        said = [facts_of_statement(fact) for fact in known.facts.values()]
         hashes = [bytes.fromhex(fact["text_hash"]) for fact in said]
         facts = {**facts_of(known.party), "statements": said}
         rows.append({"organisation_id": each, "version": known.version, "facts": facts, "text_hashes": hashes})

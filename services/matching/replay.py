@@ -17,6 +17,7 @@ from services.matching.repository import history, profiles
 from services.matching.repository import suggestions as rows
 from services.matching.scoring import Judge, Meeting, Scored, score_pair
 from services.matching.search import Indexed, StatementIndex
+from services.matching.store import index_of
 from shared.problems import Problem, not_found
 
 
@@ -65,7 +66,7 @@ async def replay(session: AsyncSession, suggestion_id: UUID, version: str | None
     if hashes - vectors.keys():
         raise _gone("the vector of a statement")
     entries = [entry for row in found.values() for entry in _entries(row, vectors)]
-    index = StatementIndex(entries, calibrations_from(constants))
+    index = index_of(entries, calibrations_from(constants))
     one, other = (party_from(side, found[side].facts) for side in (kept.first_id, kept.second_id))
     met = _meetings(index, kept.met)
     judge = Judge(from_json(ranker.parameters), past=RecordedPast(kept.factors))
@@ -95,12 +96,12 @@ def _entries(row: ProfileVersion, vectors: Mapping[bytes, Fused]) -> list[Indexe
 
 
 def _meetings(index: StatementIndex, met: Sequence[Sequence[str]]) -> list[Meeting]:
-    rows = {str(each.statement.id): row for row, each in enumerate(index.entries)}
+    rows = {str(index.fact(row).id): row for row in index.live.tolist()}
     if any(said not in rows for pair in met for said in pair):
         raise _gone("a statement")
     made = []
     for need_id, offer_id in met:
-        need, offer = (index.entries[rows[each]].statement for each in (need_id, offer_id))
+        need, offer = (index.fact(rows[each]) for each in (need_id, offer_id))
         similarity = index.similarity(rows[need_id], rows[offer_id])
         made.append(Meeting(similarity, need.id, need.organisation_id, offer.id, offer.organisation_id))
     return made

@@ -59,6 +59,8 @@ class Settings(ServiceSettings):
     """A burst is over when nothing has changed for so long."""
     round_alone_seconds: float = Field(default=1.0, ge=0)
     """A change that comes so long after the one before is matched at once."""
+    search_in_process_up_to: int = Field(default=200_000, ge=0)
+    """Statements that are searched in memory, always exactly: about 5 kB for each. Beyond, the database searches."""
     statements_per_batch: int = Field(default=128, ge=1, le=1000)
     """Statements read by the models between two looks at what else is to do."""
 

@@ -1,38 +1,48 @@
 """The picture of the database that rounds and searches work on, brought up to date by what has changed.
 
-It is derived from committed rows alone: each organisation's change number and how many of its statements are read tell
-whether it must be loaded again. So a process that was killed loses nothing, and replicas need no event to follow.
+It is derived from committed rows alone: what was changed in a transaction that had not ended at the last look is looked
+at again, and each organisation's change number and how many of its statements are read tell whether it must be loaded.
+So a process that was killed loses nothing, and replicas need no event to follow.
 """
 
+import asyncio
+import gc
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
+from typing import Any, overload
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.encoder.calibration import Calibration
-from services.matching.encoder.fusion import Fused
 from services.matching.encoder.spaces import ground_of
-from services.matching.models import Organisation, Statement
-from services.matching.parties import Party, StatementFact, by_id
-from services.matching.repository import profiles
-from services.matching.search import Indexed, StatementIndex
+from services.matching.parties import Party, StatementFact
+from services.matching.repository import loading, profiles
+from services.matching.repository.profiles import Change
+from services.matching.search import Indexed
+from services.matching.store import StatementStore
 from shared.contracts.profiles import OrganisationKind, OrganisationStatus, StatementRole
+from shared.service import freeze_objects
 
-Vectors = Mapping[bytes, Fused]
-"""Fused vectors by text hash."""
+MANY = 2_000
+"""Changed organisations of which everything is read anew, and is worth to be left out of the garbage collection."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Known:
-    """One organisation as loaded. ``change``: its change number, its statements, how many of them are read."""
+    """One organisation as loaded. ``change``: its change number, its statements, how many of them are read; ``facts``:
+    those that can be compared, by id; ``entries``: these with their vectors, another object when they may have changed.
+    """
 
     change: tuple[int, int, int]
     status: str
     version: str
     party: Party
-    entries: tuple[Indexed, ...]
+    facts: Mapping[UUID, StatementFact]
+    entries: Sequence[Indexed]
 
     @property
     def active(self) -> bool:
@@ -44,59 +54,178 @@ class Known:
         return not self.active or self.change[1] == self.change[2]
 
 
+class Said(Sequence[Indexed]):
+    """An organisation's statements with their vectors, looked up in the index when they are asked for: not copied."""
+
+    __slots__ = ("_facts", "_world")
+
+    def __init__(self, facts: Mapping[UUID, StatementFact], world: "World") -> None:
+        self._facts, self._world = facts, world
+
+    def _entries(self) -> list[Indexed]:
+        index = self._world.index
+        return [index.entry(each) for each in self._facts if index.has(each)]
+
+    @overload
+    def __getitem__(self, place: int) -> Indexed: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Indexed]: ...
+
+    def __getitem__(self, place: int | slice) -> Indexed | Sequence[Indexed]:
+        return self._entries()[place]
+
+    def __len__(self) -> int:
+        return len(self._entries())
+
+    def __iter__(self) -> Iterator[Indexed]:
+        return iter(self._entries())
+
+
 class World:
     """Organisations by id with their statements and vectors; ``index`` and ``parties`` cover the active ones."""
 
     def __init__(self, model: str, calibrations: Mapping[int, Calibration]) -> None:
         self.model = model
-        self.known: dict[UUID, Known] = {}
-        self.parties: dict[UUID, Party] = {}
         self._calibrations = calibrations
         self._looked = -1e9
-        self.index = StatementIndex((), calibrations)
+        self._looking = asyncio.Lock()
+        self._begin()
+
+    def _begin(self) -> None:
+        self.known: dict[UUID, Known] = {}
+        self.parties: dict[UUID, Party] = {}
+        self._incomplete: set[UUID] = set()
+        self._horizon: int | None = None
+        """All transactions before this one had ended when the database was looked at."""
+        self._store = StatementStore(self._calibrations)
+        self.index = self._store.snapshot()
 
     async def refresh(self, session: AsyncSession, every_seconds: float = 0.0) -> int:
         """Load what has changed since the last time; returns how many organisations that were.
 
+        Where they stand is read before what they say: what changes in between is loaded again at the next look.
+
         Looks at most ``every_seconds``. A round keeps the ``parties`` and ``index`` it began with: they are replaced,
         never changed, when somebody else refreshes meanwhile.
         """
-        if time.monotonic() - self._looked < every_seconds:
-            return 0
-        self._looked = time.monotonic()
-        changes = await profiles.organisation_changes(session)
-        stale = [
-            each for each, change in changes.items() if each not in self.known or self.known[each].change != change
-        ]
-        if not stale:
-            return 0
-        rows = await profiles.organisations(session, stale)
-        statements: dict[UUID, list[Statement]] = {}
-        for statement in await profiles.statements_of(session, stale):
-            statements.setdefault(statement.organisation_id, []).append(statement)
-        vectors = await profiles.vectors_of(session, self.model, stale)
-        for row in rows:
-            said = statements.get(row.id, ())
-            entries = (_entry(row, each, vectors[each.text_hash]) for each in said if each.text_hash in vectors)
-            version = f"{row.version_epoch}.{row.version_n}"
-            self.known[row.id] = Known(changes[row.id], row.status, version, _party(row), tuple(entries))
-        active = [each for each in self.known.values() if each.active]
-        self.parties = by_id(each.party for each in active)
-        self.index = StatementIndex((entry for each in active for entry in each.entries), self._calibrations)
-        return len(rows)
+        async with self._looking:
+            if time.monotonic() - self._looked < every_seconds:
+                return 0
+            self._looked = time.monotonic()
+            horizon = await profiles.oldest_open(session)
+            first = self._horizon is None
+            changes = await (
+                profiles.all_changes(session) if first else profiles.changes_since(session, self._horizon or 0)
+            )
+            stale = {each: change for each, change in changes.items() if self._is_stale(each, change)}
+            if stale:
+                many = len(stale) > MANY
+                try:
+                    with without_collections() if many else nullcontext():
+                        await self._load(session, stale)
+                except BaseException:
+                    self._begin()  # half loaded it would be wrong for good
+                    raise
+                if many:
+                    freeze_objects()
+            self._horizon = horizon
+            return len(stale)
 
     @property
     def complete(self) -> bool:
         """Whether every statement that counts is read."""
-        return all(each.complete for each in self.known.values())
+        return not self._incomplete
+
+    def _is_stale(self, organisation_id: UUID, change: Change) -> bool:
+        known = self.known.get(organisation_id)
+        return known is None or known.change != (change.number, change.statements, change.read)
+
+    async def _load(self, session: AsyncSession, stale: Mapping[UUID, Change]) -> None:
+        wanted: Collection[UUID] | None = loading.ALL if len(stale) > MANY else stale.keys()
+        facts: dict[UUID, list[tuple[StatementFact, bytes]]] = {}
+        for row in await loading.statements(session, wanted):
+            if row.organisation_id in stale:
+                fact = StatementFact(row.id, row.organisation_id, StatementRole(row.role), row.language, row.text)
+                facts.setdefault(row.organisation_id, []).append((fact, row.text_hash))
+        rows = [row for row in await loading.organisations(session, wanted) if row.id in stale]
+        countries = {row.id: row.country for row in rows}
+        placed = await self._place(session, self._to_place(facts, countries), wanted is loading.ALL, countries)
+        parties = self.parties.copy()
+        for row in rows:
+            self._know(row, stale[row.id], [fact for fact, _ in facts.get(row.id, ())], placed, parties)
+        self.parties = parties
+        self.index = self._store.snapshot()
+
+    def _to_place(
+        self, facts: Mapping[UUID, Iterable[tuple[StatementFact, bytes]]], countries: Mapping[UUID, str]
+    ) -> dict[bytes, list[StatementFact]]:
+        """Return the statements whose place in the index is not theirs yet, by text hash."""
+        missing: dict[bytes, list[StatementFact]] = {}
+        for organisation_id, said in facts.items():
+            known = self.known.get(organisation_id)
+            moved = known is not None and known.party.country != countries[organisation_id]
+            for fact, text_hash in said:
+                if known is None or moved or known.facts.get(fact.id) != fact:
+                    missing.setdefault(text_hash, []).append(fact)
+        return missing
+
+    async def _place(
+        self,
+        session: AsyncSession,
+        missing: Mapping[bytes, list[StatementFact]],
+        everything: bool,
+        countries: Mapping[UUID, str],
+    ) -> set[UUID]:
+        """Put statements with their vectors into the store; returns the ids of those that have one."""
+        placed = set()
+        if missing:
+            async for some in loading.vectors(session, self.model, loading.ALL if everything else missing.keys()):
+                entries = [
+                    Indexed(fact, countries[fact.organisation_id], _ground(fact.language), vector)
+                    for text_hash, vector in some
+                    for fact in missing.get(text_hash, ())
+                ]
+                self._store.put(entries)
+                placed |= {each.statement.id for each in entries}
+        return placed
+
+    def _know(
+        self, row: Any, change: Change, said: list[StatementFact], placed: set[UUID], parties: dict[UUID, Party]
+    ) -> None:
+        """Take over one organisation: what it no longer says leaves the store."""
+        before = self.known.get(row.id)
+        old: Mapping[UUID, StatementFact] = before.facts if before else {}
+        facts = {each.id: each for each in said if each.id in placed or old.get(each.id) == each}
+        self._store.drop(each for each in old if each not in facts and each not in placed)  # another may say it now
+        party = _party(row)
+        stands = (change.number, change.statements, change.read)
+        said_now = Said(facts, self)
+        known = Known(stands, row.status, f"{row.version_epoch}.{row.version_n}", party, facts, said_now)
+        self.known[row.id] = known
+        if known.active:
+            parties[row.id] = party
+        else:
+            parties.pop(row.id, None)
+        (self._incomplete.discard if known.complete else self._incomplete.add)(row.id)
 
 
-def _entry(row: Organisation, statement: Statement, vector: Fused) -> Indexed:
-    fact = StatementFact(statement.id, row.id, StatementRole(statement.role), statement.language, statement.text)
-    return Indexed(fact, row.country, ground_of(statement.language), vector)
+@contextmanager
+def without_collections() -> Iterator[None]:
+    """Let no garbage collection look again and again at the millions of objects that are being made."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
-def _party(row: Organisation) -> Party:
+@cache
+def _ground(language: str) -> int:
+    return ground_of(language)
+
+
+def _party(row: Any) -> Party:
     return Party(
         row.id,
         OrganisationKind(row.kind) if row.kind else OrganisationKind.SME,

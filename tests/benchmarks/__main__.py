@@ -15,11 +15,11 @@ from deploy.local.postgres import Postgres
 from deploy.local.stack import Stack
 from deploy.local.state import Installation
 from deploy.topics import ensure_topics
-from tests.benchmarks import bulk, change, exposure, memory, relay, story
+from tests.benchmarks import bulk, change, exposure, matching_scale, memory, relay, story
 from tests.benchmarks.figures import Figure, show
 from tests.faults.field import Field
 
-PARTS = ("relay", "stack", "exposure", "demo", "clone")
+PARTS = ("relay", "matching", "stack", "exposure", "demo", "clone")
 
 
 def measure_relay(folder: Path, console: Console) -> list[Figure]:
@@ -57,13 +57,17 @@ def main() -> None:
     """Measure and print. The exit status is 0 when it was measured, whether or not every target is met."""
     parser = argparse.ArgumentParser(prog="intercluster bench", description=__doc__)
     parser.add_argument("--only", action="append", choices=PARTS, help="measure only this part")
-    chosen = parser.parse_args().only or PARTS
+    parser.add_argument("--organisations", type=int, default=100_000, help="the largest site that matching is tried on")
+    given = parser.parse_args()
+    chosen = given.only or PARTS
     console = Console(stderr=True)
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="intercluster-bench-") as scratch:
         folder = Path(scratch)
         if "relay" in chosen:
             figures += measure_relay(folder / "relay", console)
+        if "matching" in chosen:
+            figures += matching_scale.main(folder / "matching", given.organisations, console.log)
         if "stack" in chosen:
             figures += measure_stack(folder / "stack", console)
         if "exposure" in chosen:

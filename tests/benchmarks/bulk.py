@@ -44,7 +44,7 @@ def measure(field: Field, alone: float, progress: Callable[[str], None]) -> list
     return [
         Figure("import", len(records) / imported, "organisations/s", note=f"{len(records)} in requests of 12"),
         at_most("first mail after the import ended", first_mail, "s", 15, "0: it came before the import ended"),
-        Figure("import → all suggestions", everything, "s", note=f"{len(_stated(records))} statements"),
+        Figure("import → all suggestions", everything, "s", note=f"{len(texts_of(records))} statements"),
         Figure("encoding alone", alone, "s", note="product's encoder, same batches, all cores, no stack running"),
         at_most("bulk beside encoding alone", everything / alone, "×", 1.5),
     ]
@@ -62,7 +62,8 @@ def _all_arrived(field: Field, count: int) -> bool:
     return field.sql_true("matching", f"SELECT count(*) >= {count} FROM organisation")
 
 
-def _stated(records: list[str]) -> list[ReadText]:
+def texts_of(records: list[str]) -> list[ReadText]:
+    """Return the statements of seed records as the models read them."""
     return [
         read_text(each["text"], each["language"])
         for record in map(json.loads, records)
@@ -72,7 +73,7 @@ def _stated(records: list[str]) -> list[ReadText]:
 
 def encode_alone(models: Path) -> float:
     """Return seconds; the models are loaded and warm before the clock starts."""
-    settings, stated = Settings(), _stated(lines())
+    settings, stated = Settings(), texts_of(lines())
     encoder = load_encoder(Chosen(models), threads=os.cpu_count())
     encoder.encode([ReadText("en", "warm up")])
     started = time.perf_counter()

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.matching import considering
-from services.matching.considering import Candidates, Considering
-from services.matching.parties import Party
+from services.matching.considering import Considering
+from services.matching.meetings import Meetings
+from services.matching.parties import Party, StatementFact
 from services.matching.ranking.ranker import Curve, start_ranker
-from services.matching.scoring import Judge
-from services.matching.search import Indexed, StatementIndex
+from services.matching.scoring import Judge, Scored
+from services.matching.search import StatementIndex
 from services.matching.standing import Book
+from services.matching.store import StatementStore, index_of
 from services.matching.suggestions import answer_suggestion
 from shared.contracts.matching import Answer
 from shared.contracts.profiles import OrganisationKind
@@ -27,32 +28,40 @@ JUDGE = Judge(start_ranker())
 NEED = "recycling of lithium batteries from electric cars"
 
 
-def candidates(
-    made: Considering, stored: dict[int, Indexed], parties: dict[int, Party], judge: Judge = JUDGE
-) -> Candidates:
-    """Return the candidates of these statements and their organisations (which have the same numbers)."""
-    index = StatementIndex(stored.values(), CALIBRATIONS)
-    known = {UUID(int=number): party for number, party in parties.items() if number in stored}
-    return made.candidates(index, known, judge)
+Worked = tuple[list[Scored], dict[object, str], dict[UUID, StatementFact]]
+
+
+def candidates(made: Considering, index: StatementIndex, parties: dict[UUID, Party], judge: Judge = JUDGE) -> Worked:
+    """Return what is worked out of an index, with all reasons."""
+    found = made.candidates(index, parties, judge)
+    reasons: dict[object, str] = {each.pair: found.reasons[each.pair] for each in found.scored}
+    return found.scored, reasons, dict(found.statements)
 
 
 def a_history(seed: int) -> bool:
     """Let statements and organisations change; tell whether what is kept is right after each step."""
     chance = np.random.default_rng(seed)
-    kept = Considering(*LEAST)
+    kept, store = Considering(*LEAST), StatementStore(CALIBRATIONS)
     stored = {number: some(chance, number) for number in range(1, 16)}
+    store.put(stored.values())
     parties = {
         number: Party(UUID(int=number), OrganisationKind.SME, f"Firm {number}", entry.country)
         for number, entry in stored.items()
     }
     for step in range(5):
-        if candidates(kept, stored, parties) != candidates(Considering(*LEAST), stored, parties):
+        there = {UUID(int=number): party for number, party in parties.items() if number in stored}
+        anew = candidates(Considering(*LEAST), index_of(stored.values(), CALIBRATIONS), there)
+        if candidates(kept, store.snapshot(), there) != anew:
             return False
         for number in chance.integers(1, 16, size=3).tolist():
             if chance.integers(2):
                 parties[number] = replace(parties[number], name=f"Firm {number} of step {step}", sectors=("28.99",))
+            elif number in stored and not chance.integers(3):
+                del stored[number]
+                store.drop([UUID(int=number)])
             else:
                 stored[number] = replace(some(chance, number), country=parties[number].country)
+                store.put([stored[number]])
     return True
 
 
@@ -62,34 +71,36 @@ def test_kept_scores_and_reasons_are_those_worked_out_anew(seed: int) -> None:
     assert a_history(seed)
 
 
-@pytest.mark.parametrize("part", ["parties", "met"])
-def test_a_score_kept_without_comparing_what_it_was_made_of_would_be_stale(
+@pytest.mark.parametrize("part", ["parties", "meetings"])
+def test_scores_kept_without_looking_at_what_they_were_made_of_would_be_stale(
     monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
-    """Negative control."""
-    holds = considering._Scoring.holds
+    """Negative control: changed parties, or what has met since, are passed over."""
+    owner, guard = (Considering, "_renewed") if part == "parties" else (Meetings, "update")
+    whole = getattr(owner, guard)
 
-    def careless(self: considering._Scoring, parties: tuple[Party, Party], met: tuple[object, ...]) -> bool:
-        return holds(self, self.parties, met) if part == "parties" else holds(self, parties, self.met)  # type: ignore[arg-type]
+    def careless(self: object, *arguments: object) -> object:
+        return whole(self, *arguments)[:0]
 
-    monkeypatch.setattr(considering._Scoring, "holds", careless)
+    monkeypatch.setattr(owner, guard, careless)
     assert not all(map(a_history, range(20)))
 
 
 def test_another_judge_scores_every_pair_again() -> None:
     chance = np.random.default_rng(3)
-    kept, stored = Considering(*LEAST), {number: some(chance, number) for number in range(1, 16)}
+    stored = {number: some(chance, number) for number in range(1, 16)}
+    kept, index = Considering(*LEAST), index_of(stored.values(), CALIBRATIONS)
     parties = {
-        number: Party(UUID(int=number), OrganisationKind.SME, f"Firm {number}", entry.country)
+        UUID(int=number): Party(UUID(int=number), OrganisationKind.SME, f"Firm {number}", entry.country)
         for number, entry in stored.items()
     }
     curves = {**JUDGE.ranker.curves, "statements": Curve((0.0, 1.0), (0.0, 9.0))}
     other = Judge(replace(JUDGE.ranker, curves=curves))
-    before = candidates(kept, stored, parties)
-    assert before.scored
-    after = candidates(kept, stored, parties, other)
-    assert after == candidates(Considering(*LEAST), stored, parties, other)
-    assert {each.score for each in after.scored} != {each.score for each in before.scored}
+    before, *_ = candidates(kept, index, parties)
+    assert before
+    after = candidates(kept, index, parties, other)
+    assert after == candidates(Considering(*LEAST), index, parties, other)
+    assert {each.score for each in after[0]} != {each.score for each in before}
 
 
 async def what_stands(matching: Matching, book: Book) -> tuple[set[object], list[object]]:

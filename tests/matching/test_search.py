@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from services.matching.encoder.fusion import Fused, load_fusion
 from services.matching.encoder.spaces import ground_of, spaces_of
-from services.matching.meetings import Meetings
+from services.matching.meetings import PER_STATEMENT, Meetings
 from services.matching.parties import StatementFact
+from services.matching.scoring import Meeting
 from services.matching.search import Indexed, Query, StatementIndex
+from services.matching.store import index_of
 from shared.contracts.profiles import StatementRole
 
 COUNTRIES = ("DE", "FR", "PL")
@@ -33,6 +35,19 @@ def fused(language: str, vector: np.ndarray) -> Fused:
     return made.astype(np.float16)
 
 
+def all_meetings(index: StatementIndex, most: int = PER_STATEMENT) -> list[Meeting]:
+    """Return the meetings of an index, all of it compared."""
+    made = Meetings(0.5, most)
+    made.update(index)
+    return [each for _, met in made.between(index, made.everywhere(index)) for each in met]
+
+
+def similarity(index: StatementIndex, one: Indexed, other: Indexed) -> float:
+    """Return the exact similarity of two statements."""
+    rows = {index.fact(row).id: row for row in index.live.tolist()}
+    return index.similarity(rows[one.statement.id], rows[other.statement.id])
+
+
 @st.composite
 def worlds(draw: st.DrawFn) -> list[Indexed]:
     """Draw statements near a few directions, so that some meet and some don't."""
@@ -53,17 +68,16 @@ def worlds(draw: st.DrawFn) -> list[Indexed]:
 @settings(max_examples=60, deadline=None)
 @given(worlds(), st.randoms(use_true_random=False))
 def test_search_finds_what_comparing_every_pair_finds(entries, chance) -> None:
-    index = StatementIndex(entries, CALIBRATIONS)
+    index = index_of(entries, CALIBRATIONS)
+    found = set(all_meetings(index))
     chance.shuffle(entries)
-    found = set(Meetings(0.5).update(index))
-    assert found == set(Meetings(0.5).update(StatementIndex(entries, CALIBRATIONS)))
-    rows = {each.statement.id: row for row, each in enumerate(index.entries)}
+    assert found == set(all_meetings(index_of(entries, CALIBRATIONS)))
     expected = set()
-    for need in index.entries:
-        for offer in index.entries:
+    for need in entries:
+        for offer in entries:
             roles = (need.statement.role, offer.statement.role)
             abroad = roles == (StatementRole.NEED, StatementRole.OFFER) and need.country != offer.country
-            if abroad and index.similarity(rows[need.statement.id], rows[offer.statement.id]) >= 0.5:
+            if abroad and similarity(index, need, offer) >= 0.5:
                 expected.add((need.statement.id, offer.statement.id))
     assert {(each.need_id, each.offer_id) for each in found} == expected
 
@@ -71,7 +85,7 @@ def test_search_finds_what_comparing_every_pair_finds(entries, chance) -> None:
 @settings(max_examples=40, deadline=None)
 @given(worlds(), st.sampled_from(COUNTRIES), st.sampled_from(StatementRole))
 def test_filters_lose_nothing(entries, country, role) -> None:
-    index = StatementIndex(entries, CALIBRATIONS)
+    index = index_of(entries, CALIBRATIONS)
     query = Query(entries[0].vector, entries[0].ground)
     everything = index.search(query, 100)
     filtered = index.search(query, 100, role, country)
@@ -91,12 +105,12 @@ def test_a_similarity_is_the_same_in_whatever_company() -> None:
         )
         for number in range(1, 200)
     ]
-    alone = StatementIndex(entries[:2], CALIBRATIONS)
-    among = StatementIndex(entries, CALIBRATIONS)
-    assert alone.similarity(0, 1) == among.similarity(0, 1)
+    alone = index_of(entries[:2], CALIBRATIONS)
+    among = index_of(entries, CALIBRATIONS)
+    assert similarity(alone, *entries[:2]) == similarity(among, *entries[:2])
 
 
 def test_an_empty_index_finds_nothing() -> None:
-    index = StatementIndex([], CALIBRATIONS)
-    assert Meetings(0.5).update(index) == []
+    index = index_of([], CALIBRATIONS)
+    assert all_meetings(index) == []
     assert index.search(Query(fused("en", np.ones(384)), ground_of("en")), 5) == []

@@ -5,8 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from services.matching.encoder.spaces import read_text
-from services.matching.engine import engine_of
+from services.matching.engine import Engine, engine_of
+from services.matching.repository import profiles, searching
 from services.matching.schemas import FoundStatement, FoundStatements
+from services.matching.search import Found
+from services.matching.search import Query as Asked
+from services.matching.searching import DatabaseSearch, MemorySearch
+from shared.context import Context
 from shared.contracts.profiles import StatementRole
 from shared.http import Caller, Ctx
 
@@ -29,16 +34,15 @@ async def search(
     """
     engine = engine_of(context)
     read = read_text(q, language)
-    vectors = await engine.encode_query(read)
+    query = await engine.encode_query(read)
+    found = await _search(context, engine, query, limit, role, country)
     async with context.database.session() as session:
-        await engine.world.refresh(session, every_seconds=1.0)
-    index, parties = engine.world.index, engine.world.parties
-    found = index.search(vectors, limit, role, country)
+        names = await profiles.names_of(session, {each.statement.organisation_id for each in found})
     items = [
         FoundStatement(
             statement_id=each.statement.id,
             organisation_id=each.statement.organisation_id,
-            organisation_name=parties[each.statement.organisation_id].name,
+            organisation_name=names[each.statement.organisation_id][0],
             country=each.country,
             role=each.statement.role,
             text=each.statement.text,
@@ -46,5 +50,19 @@ async def search(
             similarity=each.similarity,
         )
         for each in found
+        if each.statement.organisation_id in names
     ]
     return FoundStatements(items=items, language=read.language)
+
+
+async def _search(
+    context: Context, engine: Engine, query: Asked, limit: int, role: StatementRole | None, country: str | None
+) -> list[Found]:
+    """Search where the statements are: in memory, or in the database when they are too many."""
+    most = engine.settings.search_in_process_up_to
+    async with context.database.session() as session:
+        if await searching.count_up_to(session, most + 1) > most:
+            return await DatabaseSearch(session, engine.version, engine.fusion).search(query, limit, role, country)
+    async with context.database.session() as session:
+        await engine.world.refresh(session, every_seconds=1.0)
+    return await MemorySearch(engine.world.index).search(query, limit, role, country)

@@ -1,6 +1,7 @@
 """SQL for the projections: organisations, their statements, and the vectors of the statements' texts."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -132,20 +133,43 @@ async def save_vectors(
     return len(still)
 
 
-async def organisation_changes(session: AsyncSession) -> dict[UUID, tuple[int, int, int]]:
-    """Return for each organisation its change number, its statements, and how many of them are read."""
-    read = sa.func.count(col(Statement.encoded_with))
-    query = (
-        sa.select(col(Organisation.id), col(Organisation.change_sequence), sa.func.count(col(Statement.id)), read)
-        .join(Statement, col(Statement.organisation_id) == col(Organisation.id), isouter=True)
-        .group_by(col(Organisation.id))
+@dataclass(frozen=True)
+class Change:
+    """Where an organisation stands: its change number, its statements, how many of them are read."""
+
+    number: int
+    statements: int
+    read: int
+
+
+async def oldest_open(session: AsyncSession) -> int:
+    """Return the transaction before which all have ended: what is not seen yet is written by it or by later ones, and
+    carries their numbers in ``changed_in``, in whatever order they commit.
+    """
+    oldest = sa.text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+    return int(await session.scalar(oldest) or 0)
+
+
+async def changes_since(session: AsyncSession, transaction: int) -> dict[UUID, Change]:
+    """Return where the organisations stand that were changed in this transaction or later, and perhaps some more."""
+    query = sa.text(
+        "SELECT o.id, o.change_sequence, count(s.id), count(s.encoded_with) FROM organisation o"
+        " LEFT JOIN statement s ON s.organisation_id = o.id WHERE o.id IN ("
+        "SELECT id FROM organisation WHERE changed_in >= CAST(CAST(:since AS text) AS xid8)"
+        " UNION SELECT organisation_id FROM statement WHERE changed_in >= CAST(CAST(:since AS text) AS xid8))"
+        " GROUP BY o.id"
     )
-    return {row[0]: (row[1], row[2], row[3]) for row in await session.execute(query)}
+    return {row[0]: Change(*row[1:]) for row in await session.execute(query, {"since": str(transaction)})}
 
 
-async def organisations(session: AsyncSession, ids: Collection[UUID]) -> Sequence[Organisation]:
-    """Return the projections of these organisations."""
-    return (await session.scalars(sa.select(Organisation).where(col(Organisation.id).in_(ids)))).all()
+async def all_changes(session: AsyncSession) -> dict[UUID, Change]:
+    """Return where every organisation stands."""
+    query = sa.text(
+        "SELECT o.id, o.change_sequence, coalesce(s.said, 0), coalesce(s.read, 0) FROM organisation o LEFT JOIN"
+        " (SELECT organisation_id, count(*) AS said, count(encoded_with) AS read FROM statement"
+        " GROUP BY organisation_id) s ON s.organisation_id = o.id"
+    )
+    return {row[0]: Change(*row[1:]) for row in await session.execute(query)}
 
 
 async def organisation(session: AsyncSession, organisation_id: UUID) -> Organisation | None:
