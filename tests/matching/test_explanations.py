@@ -107,7 +107,7 @@ async def test_operators_and_auditors_have_a_score_computed_again(
         assert shown["profiles"] == {str(identifier("Akku")): "1.1", str(identifier("Pile")): "1.1"}
         assert set(shown["factors"]) >= {"statements", "languages"}
     assert (await api.get(f"{path}?version=1.1", "operator")).json()["same"]
-    assert (await api.get(f"{path}?version=9.9", "operator")).status_code == 404
+    assert (await api.get(f"{path}?version=0.9", "operator")).status_code == 404
     assert (await api.get(f"{path}?version=newest", "operator")).status_code == 422
 
 

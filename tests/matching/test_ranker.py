@@ -35,6 +35,12 @@ def test_a_share_has_the_sign_of_what_the_factor_says() -> None:
     assert ranker.judge({}).shares == {BEFORE: 0.2689}
 
 
+@given(st.floats(-2, 4))
+def test_one_value_and_many_are_read_alike(value: float) -> None:
+    for curve in start_ranker().curves.values():
+        assert curve.of(value) == pytest.approx(float(curve(value)), abs=1e-12)
+
+
 def test_what_a_ranker_does_not_know_says_nothing() -> None:
     assert start_ranker().judge({"statements": 0.7, "phase of the moon": 1.0}) == start_ranker().judge(
         {"statements": 0.7}

@@ -25,6 +25,11 @@ ERASED = "erased"
 NEXT_CHANGE = change_sequence.next_value()
 
 
+def _any(ids: Collection[UUID]) -> Any:
+    """Return ids as one array: a query can have 32,767 parameters, and a site more organisations."""
+    return sa.any_(sa.cast(list(ids), ARRAY(sa.Uuid)))
+
+
 async def save_organisation(
     session: AsyncSession, organisation_id: UUID, version: Version, values: Mapping[str, Any]
 ) -> bool:
@@ -77,14 +82,14 @@ async def forget_encoder(session: AsyncSession, encoder: str) -> int:
     stale = sa.update(Statement).where(col(Statement.encoded_with) != encoder).values(encoded_with=None)
     owners = (await session.scalars(stale.returning(col(Statement.organisation_id)))).all()
     if owners:
-        again = sa.update(Organisation).where(col(Organisation.id).in_(set(owners)))
+        again = sa.update(Organisation).where(col(Organisation.id) == _any(set(owners)))
         await session.execute(again.values(matched_sequence=None))
     return len(owners)
 
 
 async def owe_round(session: AsyncSession, organisation_ids: Collection[UUID]) -> None:
     """Have the next round look at these organisations again."""
-    again = sa.update(Organisation).where(col(Organisation.id).in_(organisation_ids)).values(matched_sequence=None)
+    again = sa.update(Organisation).where(col(Organisation.id) == _any(organisation_ids)).values(matched_sequence=None)
     await session.execute(again)
 
 
@@ -179,13 +184,13 @@ async def organisation(session: AsyncSession, organisation_id: UUID) -> Organisa
 
 async def statements_of(session: AsyncSession, ids: Collection[UUID]) -> Sequence[Statement]:
     """Return the statements of these organisations, ordered by id."""
-    query = sa.select(Statement).where(col(Statement.organisation_id).in_(ids)).order_by(col(Statement.id))
+    query = sa.select(Statement).where(col(Statement.organisation_id) == _any(ids)).order_by(col(Statement.id))
     return (await session.scalars(query)).all()
 
 
 async def vectors_of(session: AsyncSession, model: str, ids: Collection[UUID]) -> dict[bytes, npt.NDArray[np.float16]]:
     """Return the stored vectors of these organisations' statements by text hash."""
-    hashes = sa.select(col(Statement.text_hash)).where(col(Statement.organisation_id).in_(ids))
+    hashes = sa.select(col(Statement.text_hash)).where(col(Statement.organisation_id) == _any(ids))
     return await read_vectors(session, model, hashes)
 
 
@@ -219,5 +224,6 @@ async def names_of(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, t
 
 async def change_sequences(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, int]:
     """Return the change numbers of these organisations as they are now."""
-    query = sa.select(col(Organisation.id), col(Organisation.change_sequence)).where(col(Organisation.id).in_(ids))
+    query = sa.select(col(Organisation.id), col(Organisation.change_sequence))
+    query = query.where(col(Organisation.id) == _any(ids))
     return {row[0]: row[1] for row in await session.execute(query)}

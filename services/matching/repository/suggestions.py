@@ -152,8 +152,11 @@ async def lock_pairs(session: AsyncSession, pairs: Collection[Pair]) -> dict[Pai
     """Return the suggestions of these pairs, locked, in the order of their ids (so that two lockers can't cross)."""
     if not pairs:
         return {}
-    keys = sa.tuple_(col(Suggestion.first_id), col(Suggestion.second_id))
-    query = sa.select(Suggestion).where(keys.in_(list(pairs))).order_by(col(Suggestion.id)).with_for_update()
+    # Two arrays, not two parameters a pair: a query can have 32,767 of them, and a first round more pairs.
+    sides = (sa.cast([pair[side] for pair in pairs], ARRAY(sa.Uuid)) for side in (0, 1))
+    wanted = sa.func.unnest(*sides).table_valued("one", "other").render_derived(name="wanted")
+    here = sa.and_(col(Suggestion.first_id) == wanted.c.one, col(Suggestion.second_id) == wanted.c.other)
+    query = sa.select(Suggestion).join(wanted, here).order_by(col(Suggestion.id)).with_for_update(of=Suggestion)
     rows = (await session.scalars(query.execution_options(populate_existing=True))).all()
     return {(row.first_id, row.second_id): row for row in rows}
 
@@ -219,5 +222,9 @@ async def mark_settled(session: AsyncSession, seen: Iterable[tuple[UUID, int]]) 
     """Note that a round has seen these answers (suggestion id, version number); a newer answer stays unsettled."""
     keys = list(seen)
     if keys:
-        key = sa.tuple_(col(Suggestion.id), col(Suggestion.version_n))
-        await session.execute(sa.update(Suggestion).where(key.in_(keys)).values(settled=True))
+        ids, numbers = sa.cast([each for each, _ in keys], ARRAY(sa.Uuid)), [number for _, number in keys]
+        seen_ones = (
+            sa.func.unnest(ids, sa.cast(numbers, ARRAY(sa.Integer))).table_valued("id", "n").render_derived(name="seen")
+        )
+        same = sa.and_(col(Suggestion.id) == seen_ones.c.id, col(Suggestion.version_n) == seen_ones.c.n)
+        await session.execute(sa.update(Suggestion).where(same).values(settled=True))
