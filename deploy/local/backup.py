@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from deploy.local.postgres import Postgres
 from deploy.local.process import StartError, listens, run_apart
 from deploy.local.state import Installation
-from shared.contracts.topics import SERVICES
+from shared.contracts.topics import SERVICES, VISITS, VOUCHERS
 from shared.database import Database
 from shared.messaging import current_epoch, last_announced, mark_for_replay, mark_restored, note_forgotten
 from shared.settings import ServiceSettings
@@ -23,7 +23,13 @@ Report = Callable[[str], None]
 T = TypeVar("T")
 
 ORDER = tuple(reversed(SERVICES))
-"""In which databases are dumped: who reads events before who writes them."""
+"""In which databases are dumped: who reads events before who writes them.
+
+Matching and mobility read each other. Mobility comes first: it must know of no connection that matching doesn't. A
+visit that matching alone knows of is but a note to learn from, and is not noted twice when it is completed again.
+"""
+NOTED_FOR_LEARNING = frozenset({("matching", VISITS), ("matching", VOUCHERS)})
+"""What a reader may know of though its writer's dump does not."""
 
 
 def backup(installation: Installation, directory: Path, report: Report) -> None:

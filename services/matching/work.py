@@ -41,16 +41,22 @@ async def read_and_match(context: Context) -> None:
     """The leader's turn: read statements and hold rounds as they are due, then read calls, else wait."""
     engine = engine_of(context)
     if not engine.checked_readers:
-        async with context.database.transaction() as session:
-            await profiles.forget_encoder(session, engine.version)
-            await history.remember_encoder(session, engine.version, engine.fusion.constants, now())
-            await install_start_ranker(session)
-        engine.checked_readers = True
+        await begin_to_lead(context)
     until = time.monotonic() + TURN_SECONDS
     while time.monotonic() < until:
         engine.woken.clear()
         if not await _step(context, engine):
             await heard(engine.woken, LOOK_SECONDS)
+
+
+async def begin_to_lead(context: Context) -> None:
+    """Once in a process that leads: have read again what another encoder has read, and see to encoder and ranker."""
+    engine = engine_of(context)
+    async with context.database.transaction() as session:
+        await profiles.forget_encoder(session, engine.version)
+        await history.remember_encoder(session, engine.version, engine.fusion.constants, now())
+        await install_start_ranker(session)
+    engine.checked_readers = True
 
 
 async def _step(context: Context, engine: Engine) -> bool:

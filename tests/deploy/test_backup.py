@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from deploy.local import backup as backups
-from deploy.local.backup import ORDER, _in_transaction, backup, restore, restore_database
+from deploy.local.backup import NOTED_FOR_LEARNING, ORDER, _in_transaction, backup, restore, restore_database
 from deploy.local.broker import Broker
 from deploy.local.postgres import Postgres
 from deploy.local.process import StartError, run_apart
@@ -139,6 +139,8 @@ def test_readers_are_dumped_before_those_whose_events_they_read() -> None:
     for reader in SERVICES:
         handlers = importlib.import_module(f"services.{reader}.__main__").service.handlers
         for topic in handlers.topics if handlers else ():
+            if (reader, topic) in NOTED_FOR_LEARNING:
+                continue
             assert ORDER.index(reader) < ORDER.index(producers[topic]), f"{reader} reads {topic}"
 
 

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from services.matching.ranking.ranker import DECIMALS
-from services.matching.work import read_and_match
+from services.matching.work import begin_to_lead
 from shared.auth import Role
 from tests.matching.conftest import Api, Matching, identifier, organisation
 
@@ -17,13 +17,13 @@ OFFER = "we recycle lithium batteries of electric cars"
 @pytest.fixture
 async def suggestion(matching: Matching) -> UUID:
     """A suggestion between two firms without a language in common; Akku is a member of Hub."""
-    matching.engine.settings.round_quiet_seconds = 0
+    await begin_to_lead(matching.context)
     await matching.hear(
         organisation("Hub", "DE", kind="cluster"),
         organisation("Akku", "DE", needs=[NEED], language="de", languages=("de",), clusters=["Hub"]),
         organisation("Pile", "FR", offers=[OFFER], language="fr", languages=("fr",)),
     )
-    await read_and_match(matching.context)
+    await matching.settle()
     (row,) = (await matching.suggestions()).values()
     return row.id
 

@@ -19,7 +19,7 @@ from services.matching.replay import Replayed, replay
 from services.matching.repository import history, profiles
 from services.matching.rounds import run_round
 from services.matching.suggestions import answer_suggestion
-from services.matching.work import read_and_match
+from services.matching.work import begin_to_lead
 from shared.clock import now
 from shared.contracts.matching import Answer
 from shared.contracts.profiles import OrganisationStatus
@@ -34,12 +34,12 @@ LANGUAGES = {"languages": ("de", "en")}
 @pytest.fixture
 async def suggested(matching: Matching) -> UUID:
     """A suggestion made by the leader on a quiet day."""
-    matching.engine.settings.round_quiet_seconds = 0
+    await begin_to_lead(matching.context)
     await matching.hear(
         organisation("Akku", "DE", needs=[NEED], offers=["quiet heat pumps"], sectors=("38.32",), **LANGUAGES),
         organisation("Pile", "FR", offers=[OFFER], needs=["heat pumps that are quiet"], sectors=("38.32",)),
     )
-    await read_and_match(matching.context)
+    await matching.settle()
     (row,) = (await matching.suggestions()).values()
     return row.id
 
@@ -76,8 +76,8 @@ async def another_day(matching: Matching) -> None:
     fusion = replace(load_fusion(), recipe="other", weights=dict.fromkeys(load_fusion().weights, 0.2))
     models = {space: WordModel(f"new-{space}", width) for space, width in fusion.widths.items()}
     matching.context.state.engine = Engine(matching.engine.settings, Encoder(models, fusion))
-    matching.engine.settings.round_quiet_seconds = 0
-    await read_and_match(matching.context)
+    await begin_to_lead(matching.context)
+    await matching.settle()
 
 
 async def test_a_score_comes_out_the_same_after_profiles_models_ranker_and_network_have_changed(
@@ -177,7 +177,7 @@ async def test_a_replay_does_not_depend_on_who_else_is_erased_or_heard_of_late(
 
 async def test_what_is_read_only_after_a_first_proposal_can_be_replayed_too(matching: Matching) -> None:
     """In a burst a pair is proposed before all its statements are read; then it turns out to meet in others."""
-    await read_and_match(matching.context)  # the leader remembers encoder and ranker
+    await begin_to_lead(matching.context)
     matching.engine.settings.least_score_in_bursts = 0.0
     matching.engine.settings.statements_per_batch = 2
     await matching.hear(
@@ -193,7 +193,7 @@ async def test_what_is_read_only_after_a_first_proposal_can_be_replayed_too(matc
 
 
 async def test_a_statement_too_short_for_a_language_can_be_replayed(matching: Matching) -> None:
-    await read_and_match(matching.context)
+    await begin_to_lead(matching.context)
     said = {"needs": ["Laser"], "offers": ["Laser"], "language": ""}
     await matching.hear(organisation("Licht", "DE", **said), organisation("Light", "FR", **said))
     await matching.settle()
