@@ -94,10 +94,10 @@ def load_encoder(chosen: Chosen, threads: int | None = None) -> Encoder:
 
     ``threads``: cores to read many texts with.
     """
+    folder = chosen.multilingual_model or multilingual_folder(chosen.models_directory)
     english = SentenceModel(
         chosen.english_model or english_folder(), _name(ENGLISH, chosen.english_model), MAX_TOKENS, threads=threads
     )
-    folder = chosen.multilingual_model or multilingual_folder(chosen.models_directory)
     multilingual = SentenceModel(folder, _name(MULTILINGUAL, chosen.multilingual_model), MAX_TOKENS, threads=threads)
     models: dict[Space, TextEncoder] = {
         Space.ENGLISH: english,
