@@ -1,6 +1,6 @@
-"""Who has worked with whom before: dated, so that any past day's network can be had again. Pure."""
+"""Who has worked with whom before, by dated ties. Pure."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import log
@@ -32,19 +32,12 @@ class Network:
         return sum(1 / log(1 + max(2, len(self.partners[each]))) for each in sorted(both))
 
 
-def network_of(ties: Iterable[Tie], until: datetime | None = None) -> Network:
-    """Return the network of all ties begun by a moment (all of them if ``None``)."""
+def network_of(ties: Iterable[Tie]) -> Network:
+    """Return the network of all ties."""
     partners: dict[UUID, set[UUID]] = {}
     newest: datetime | None = None
     for tie in ties:
-        if until is not None and tie.since > until:
-            continue
         partners.setdefault(tie.one, set()).add(tie.other)
         partners.setdefault(tie.other, set()).add(tie.one)
         newest = tie.since if newest is None else max(newest, tie.since)
     return Network({each: frozenset(known) for each, known in partners.items()}, newest)
-
-
-def shared_clusters(one: Collection[UUID], other: Collection[UUID]) -> bool:
-    """Whether two organisations are members of one cluster."""
-    return bool(set(one) & set(other))
