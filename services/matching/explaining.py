@@ -32,19 +32,18 @@ class Reader:
     language: str
     reads: frozenset[str]
 
-    @classmethod
-    def of(cls, language: str, reads: Iterable[str] = ()) -> "Reader":
-        """Return a reader; who lists no languages reads the wanted one."""
-        return cls(language, frozenset(reads) or frozenset((language,)))
-
 
 @dataclass(frozen=True)
 class Grounds:
-    """What was stored of a score: its shares by factor, what was known of the pair by factor, and the models."""
+    """What was stored of a score: its shares by factor, what was known of the pair by factor, and the models.
+
+    ``explored``: the pair was not among the best, but drawn to learn from its answers.
+    """
 
     shares: Mapping[str, float]
     values: Mapping[str, float]
     model: ScoredWith
+    explored: bool = False
 
 
 def explain(told: SuggestionView, grounds: Grounds, reader: Reader) -> ExplanationView:
@@ -69,6 +68,7 @@ def explain(told: SuggestionView, grounds: Grounds, reader: Reader) -> Explanati
         sentence=sentence(told.evidence, names, texts),
         gains=gains(told.evidence, names, texts),
         against=against(grounds, texts) if adds_up else [],
+        explored=texts("explored") if grounds.explored else None,
         call=told.call,
         model=grounds.model,
     )

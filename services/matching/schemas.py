@@ -150,6 +150,8 @@ class ExplanationView(BaseModel):
     sentence: str | None
     gains: dict[UUID, str]
     against: list[str]
+    explored: str | None = None
+    """Said of a pair that is not among the best, but drawn so that the ranker learns from its answers."""
     call: CallFit | None
     model: ScoredWith
 

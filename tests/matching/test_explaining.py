@@ -54,7 +54,8 @@ def explained(
     """Return how a pair of which this is known is explained to a reader, as the ranker judges it."""
     verdict = more.get("ranker", start_ranker()).judge(values)
     grounds = Grounds(verdict.shares, values, MODEL)
-    return explain(told(verdict.score, *(evidence or (met(),))), grounds, Reader.of(language, reads))
+    reader = Reader(language, frozenset(reads or (language,)))
+    return explain(told(verdict.score, *(evidence or (met(),))), grounds, reader)
 
 
 known = st.dictionaries(st.sampled_from([*KNOWN, "phase of the moon"]), st.floats(0, 3))
@@ -87,7 +88,9 @@ def test_control_an_explanation_that_forgets_a_share_does_not_add_up(lost: str, 
 
 
 def test_shares_that_are_not_the_scores_own_are_not_told() -> None:
-    shown = explain(told(0.8, met()), Grounds({"needs": 0.1, "offers": -0.2}, {}, MODEL), Reader.of("en"))
+    shown = explain(
+        told(0.8, met()), Grounds({"needs": 0.1, "offers": -0.2}, {}, MODEL), Reader("en", frozenset(("en",)))
+    )
     assert (shown.factors, shown.against) == ([], [])
     assert shown.sentence
 

@@ -51,6 +51,24 @@ async def test_a_side_reads_why_in_its_own_language(api: Api, matching: Matching
     assert model["scored_at"]
 
 
+async def test_what_the_readers_own_organisation_has_listed_is_not_foreign_to_her(
+    api: Api, matching: Matching, suggestion: UUID
+) -> None:
+    path = f"/suggestions/{suggestion}/explanation?language=el"
+    own = (await api.get(path, "sme_contact", identifier("Pile"))).json()["meetings"][0]
+    assert (own["offer"]["foreign"], own["need"]["foreign"]) == (False, True)
+    others = (await api.get(path, "operator")).json()["meetings"][0]
+    assert (others["offer"]["foreign"], others["need"]["foreign"]) == (True, True)
+
+
+async def test_who_gets_an_explored_pair_is_told_so(api: Api, matching: Matching, suggestion: UUID) -> None:
+    path = f"/suggestions/{suggestion}/explanation?language=de"
+    assert (await api.get(path, "operator")).json()["explored"] is None
+    async with matching.context.database.transaction() as session:
+        await session.execute(sa.text("UPDATE scoring SET explored = true"))
+    assert "Antworten" in (await api.get(path, "operator")).json()["explored"]
+
+
 async def test_a_reader_of_another_language_gets_english_and_is_told_so(api: Api, suggestion: UUID) -> None:
     shown = (await api.get(f"/suggestions/{suggestion}/explanation?language=hu", "operator")).json()
     assert shown["language"] == "en"

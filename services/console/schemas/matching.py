@@ -77,6 +77,7 @@ class Explanation(Reading):
     second_name: str
     language: str
     score: float
+    explored: str | None = None
     factors: tuple[FactorShare, ...] = ()
     meetings: tuple[ExplainedMeeting, ...] = ()
     sentence: str | None = None

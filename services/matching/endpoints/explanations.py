@@ -6,12 +6,12 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.matching.access import inspection_scope_of, scope_of
+from services.matching.access import READING_ROLES, inspection_scope_of, scope_of
 from services.matching.endpoints.suggestions import views
 from services.matching.explaining import Grounds, Reader, explain
 from services.matching.models import Suggestion
 from services.matching.replay import replay, require_not_erased
-from services.matching.repository import history
+from services.matching.repository import history, profiles
 from services.matching.repository import suggestions as rows
 from services.matching.schemas import ExplanationView, ReplayView, ScoredWith
 from shared.http import Caller, Session
@@ -24,7 +24,8 @@ Reads = Annotated[
     str | None,
     Query(
         pattern="^[a-z]{2}(,[a-z]{2}){0,30}$",
-        description="All languages that the reader reads, for example `de,en`; only `language` when left out",
+        description="All languages that the reader reads, for example `de,en`; when left out `language` and what the "
+        "reader's own organisation lists",
     ),
 ]
 ScoringVersion = Annotated[
@@ -52,17 +53,19 @@ async def explanation(
         raise not_found("suggestion", suggestion_id)
     await require_not_erased(session, row.first_id, row.second_id)
     (told,) = await views(session, [row], scope)
-    return explain(told, await _grounds(session, row), Reader.of(language, reads.split(",") if reads else ()))
+    own = caller.organisations(*READING_ROLES) & {row.first_id, row.second_id}
+    listed = reads.split(",") if reads else [language, *await profiles.languages_of(session, own)]
+    return explain(told, await _grounds(session, row), Reader(language, frozenset(listed)))
 
 
 async def _grounds(session: AsyncSession, row: Suggestion) -> Grounds:
-    profiles = {UUID(side): version for side, version in row.profiles.items()}
-    model = ScoredWith(model_version=row.model_version, profiles=profiles)
+    versions = {UUID(side): version for side, version in row.profiles.items()}
+    model = ScoredWith(model_version=row.model_version, profiles=versions)
     kept = await history.scoring(session, row.id, None)
     if kept is None or kept.features != row.features:
         return Grounds(row.features, {}, model)
     made_with = {"encoder": kept.encoder, "ranker": kept.ranker, "scored_at": kept.at}
-    return Grounds(row.features, kept.factors, model.model_copy(update=made_with))
+    return Grounds(row.features, kept.factors, model.model_copy(update=made_with), kept.explored)
 
 
 @router.get("/{suggestion_id}/replay")

@@ -222,6 +222,12 @@ async def names_of(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, t
     return {row[0]: (row[1], row[2]) for row in await session.execute(query.where(col(Organisation.id).in_(ids)))}
 
 
+async def languages_of(session: AsyncSession, ids: Collection[UUID]) -> set[str]:
+    """Return the languages that any of these organisations lists."""
+    query = sa.select(col(Organisation.languages)).where(col(Organisation.id) == _any(ids))
+    return {each for languages in await session.scalars(query) for each in languages}
+
+
 async def change_sequences(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, int]:
     """Return the change numbers of these organisations as they are now."""
     query = sa.select(col(Organisation.id), col(Organisation.change_sequence))
