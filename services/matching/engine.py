@@ -4,17 +4,19 @@ import asyncio
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from uuid import UUID
 
 import structlog
 
 from services.matching.calls.book import CallBook
 from services.matching.considering import Considering
-from services.matching.encoder.encoder import Encoder, load_encoder
+from services.matching.encoder.encoder import Encoder, load_encoder, load_former
 from services.matching.encoder.errors import ModelUnavailableError
-from services.matching.encoder.fusion import Fused
+from services.matching.encoder.fusion import Fused, Fusion
 from services.matching.encoder.spaces import ReadText, ground_of
 from services.matching.judging import Judging
+from services.matching.picture import Picture, picture_of
 from services.matching.search import Query
 from services.matching.settings import Settings
 from services.matching.standing import Book
@@ -43,29 +45,78 @@ class LastChange:
         return self if number == self.number else LastChange(number, moment, moment - self.noticed)
 
 
+@dataclass
+class Ahead:
+    """How far the chosen encoder has come with reading again while another one still serves.
+
+    ``after``: the last statement or call it has looked at, by table; ``unreadable``: texts that no model could read;
+    ``texts``: how many it has read since ``began`` (monotonic seconds); ``told``: when that was last said.
+    """
+
+    after: dict[str, UUID] = field(default_factory=dict)
+    unreadable: set[bytes] = field(default_factory=set)
+    texts: int = 0
+    began: float | None = None
+    told: float = -1e9
+
+
 class Engine:
-    """Encoder and the in-memory picture of the database. One call encodes at a time, off the event loop."""
+    """Encoder and the in-memory picture of the database. One call encodes at a time, off the event loop.
+
+    ``chosen``: version of the encoder that the settings name. ``shown``: the picture of the one that serves, which is
+    another one until all is read again (see ``succession.py``).
+    """
 
     def __init__(self, settings: Settings, encoder: Encoder | None = None) -> None:
         self.settings = settings
-        self.fusion = encoder.fusion if encoder else settings.models.fusion
-        self.version = encoder.version if encoder else settings.models.version
-        """Name of all models together: under which vectors are stored and statements marked as read, and what a
-        suggestion says it was made by.
-        """
-        self.world = World(self.version, self.fusion.calibrations)
+        self.chosen = encoder.version if encoder else settings.models.version
+        self.recipe = encoder.fusion.stored if encoder else settings.models.recipe
+        self.shown = picture_of(self.chosen, self.recipe, settings)
+        self.followed = False
+        self.following = asyncio.Lock()
+        self.ahead = Ahead()
         self.book = Book()
         self.judging = Judging()
-        self.calls = CallBook(self.version, self.fusion.calibrations, settings.least_call_similarity)
-        self.considering = Considering(settings.least_similarity, settings.least_score)
         self.last_round_ended = -1e9
         self.last_change = LastChange()
         self.checked_readers = False
         self.woken = work_to_do.listen()
         self._encoder = encoder
+        self._former: tuple[str, Encoder | None] | None = None
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="encoder")
         self._loading = asyncio.Lock()
         self._failed: tuple[float, ModelUnavailableError] | None = None
+
+    @property
+    def version(self) -> str:
+        """Name of all models together that serve: under which vectors are stored, and what a suggestion says it was
+        made by.
+        """
+        return self.shown.version
+
+    @property
+    def fusion(self) -> Fusion:
+        """The constants of the encoder that serves."""
+        return self.shown.fusion
+
+    @property
+    def world(self) -> World:
+        """The statements, as the encoder that serves has read them."""
+        return self.shown.world
+
+    @property
+    def calls(self) -> CallBook:
+        """The calls, as the encoder that serves has read them."""
+        return self.shown.calls
+
+    @property
+    def considering(self) -> Considering:
+        """Who might be suggested to whom, by the encoder that serves."""
+        return self.shown.considering
+
+    def show(self, picture: Picture) -> None:
+        """Work with this picture from now on; an encoder of before leaves memory."""
+        self.shown, self._former, self.ahead = picture, None, Ahead()
 
     async def encoder(self) -> Encoder:
         """Return the loaded encoder; raises :class:`ModelUnavailableError` with what to do about it."""
@@ -86,20 +137,53 @@ class Engine:
         started = time.monotonic()
         encoder = load_encoder(self.settings.models, self.settings.encoder_threads)
         freeze_objects()
-        log.info("models loaded", seconds=round(time.monotonic() - started, 1), models=self.version)
+        log.info("models loaded", seconds=round(time.monotonic() - started, 1), models=self.chosen)
         return encoder
 
-    async def encode(self, reads: Sequence[ReadText]) -> Fused:
-        """Return fused vectors of texts, shape (n, dimensions); the loop goes on meanwhile."""
+    async def reader(self, shown: Picture) -> Encoder | None:
+        """Return the encoder of a picture: ``None`` if it is one of before that can't be loaded here any more.
+
+        Raises :class:`ModelUnavailableError` when not even the chosen one can be loaded.
+        """
         encoder = await self.encoder()
+        if shown.version == self.chosen:
+            return encoder
+        async with self._loading:
+            if self._former is None or self._former[0] != shown.version:
+                loop = asyncio.get_running_loop()
+                former = await loop.run_in_executor(self._threads, self._load_former, shown, encoder)
+                self._former = (shown.version, former)
+            return self._former[1]
+
+    async def reads(self, shown: Picture) -> bool:
+        """Whether what is new will be read by the encoder of a picture (also once its models are mended)."""
+        try:
+            return await self.reader(shown) is not None
+        except ModelUnavailableError:
+            return True
+
+    def _load_former(self, shown: Picture, encoder: Encoder) -> Encoder | None:
+        try:
+            return load_former(
+                shown.version, shown.recipe, encoder, self.settings.models, self.settings.encoder_threads
+            )
+        except ModelUnavailableError as error:
+            log.warning("what is new is not read before the encoder has changed", detail=str(error))
+            return None
+
+    async def encode(self, reads: Sequence[ReadText], encoder: Encoder) -> Fused:
+        """Return fused vectors of texts, shape (n, dimensions); the loop goes on meanwhile."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, encoder.encode, reads)
 
-    async def encode_query(self, read: ReadText) -> Query:
-        """Return a search query as it is compared; a 503 problem when the models are not there."""
+    async def encode_query(self, read: ReadText, shown: Picture) -> tuple[Query, Encoder]:
+        """Return a search query as it is compared, and by whom it was read: by the encoder of the picture, or by the
+        chosen one if that is no longer here. A 503 problem when the models are not there.
+        """
         try:
-            return Query((await self.encode([read]))[0], ground_of(read.language) if read.text else 0)
+            encoder = await self.reader(shown) or await self.encoder()
         except ModelUnavailableError as error:
             raise Problem(503, "models-unavailable", f"Semantic search is off: {error}") from error
+        return Query((await self.encode([read], encoder))[0], ground_of(read.language) if read.text else 0), encoder
 
     def close(self) -> None:
         """Stop the encoder's thread after what it is doing."""

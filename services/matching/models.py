@@ -60,8 +60,8 @@ class Organisation(Base, table=True):
 
 
 class Statement(Base, table=True):
-    """One offer or need. ``read_text`` is what the models read of ``text``; ``encoded_with`` who has read it (null:
-    nobody yet).
+    """One offer or need. ``read_text`` is what the models read of ``text``; ``encoded_with`` who has read it: null if
+    the encoder that serves has not, else that one or one of before, and then the serving one's vector is there, too.
     """
 
     __tablename__ = "statement"
@@ -202,13 +202,22 @@ class Roadmap(Base, table=True):
 
 
 class EncoderRow(Base, table=True):
-    """The constants of an encoder that has made vectors: an old score can be had again only with its own."""
+    """An encoder that has made vectors. ``constants``: what its vectors are compared with, and what it takes to read
+    as it did (:attr:`~services.matching.encoder.encoder.Chosen.recipe`).
+
+    One is ``serving``: everything that is shown comes from its vectors. ``applied_at``: when the first round was held
+    with it since it serves; ``retired_at``: since when it neither serves nor is to serve.
+    """
 
     __tablename__ = "encoder"
+    __table_args__ = (sa.Index("uq_encoder_serving", "serving", unique=True, postgresql_where=sa.text("serving")),)
 
     version: str = Field(primary_key=True)
     constants: dict[str, Any] = Field(sa_type=JSONB)
     since: datetime = Field(sa_type=MOMENT)
+    serving: bool = False
+    applied_at: datetime | None = Field(default=None, sa_type=MOMENT)
+    retired_at: datetime | None = Field(default=None, sa_type=MOMENT)
 
 
 class RankerRow(Base, table=True):

@@ -10,16 +10,19 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
+from services.matching.encoder.encoder import Encoder
 from services.matching.encoder.spaces import ReadText
 from services.matching.engine import Engine
 from services.matching.models import Call, Statement
-from services.matching.repository import calls, profiles
+from services.matching.repository import calls, encoders, profiles
 from shared.clock import today
 from shared.database import Database
 
 log = structlog.get_logger()
 
 Row = tuple[bytes, npt.NDArray[np.float16]]
+Batch = Sequence[Statement] | Sequence[Call]
+Table = type[Statement] | type[Call]
 
 
 async def read_batch(database: Database, engine: Engine) -> int:
@@ -36,22 +39,29 @@ async def read_calls(database: Database, engine: Engine) -> int:
     return await _read(database, engine, batch, Call)
 
 
-async def _read(
-    database: Database, engine: Engine, batch: Sequence[Statement] | Sequence[Call], table: type[Statement] | type[Call]
-) -> int:
-    if not batch:
+async def _read(database: Database, engine: Engine, batch: Batch, table: Table) -> int:
+    """Read a batch as the encoder that serves does. If that one can't be loaded any more, nothing is read before
+    another one serves.
+    """
+    reader = await engine.reader(engine.shown) if batch else None
+    if reader is None:
         return 0
-    hashes = {each.text_hash for each in batch}
-    async with database.session() as session:
-        known = await profiles.known_vectors(session, engine.version, hashes)
-    vectors = await _encode(engine, _texts(batch, known))
+    vectors = await vectors_by(database, engine, reader, batch)
     async with database.transaction() as session:
-        read = {each.id: each.text_hash for each in batch}
-        await profiles.save_vectors(session, engine.version, read, vectors, table)
+        if await encoders.serves(session, reader.version):
+            read = {each.id: each.text_hash for each in batch}
+            await profiles.save_vectors(session, reader.version, read, vectors, table)
     return len(batch)
 
 
-def _texts(batch: Sequence[Statement] | Sequence[Call], known: set[bytes]) -> dict[bytes, ReadText]:
+async def vectors_by(database: Database, engine: Engine, reader: Encoder, batch: Batch) -> list[Row]:
+    """Return the vectors of the texts of a batch that this encoder has not read yet."""
+    async with database.session() as session:
+        known = await profiles.known_vectors(session, reader.version, {each.text_hash for each in batch})
+    return await _encode(engine, reader, _texts(batch, known))
+
+
+def _texts(batch: Batch, known: set[bytes]) -> dict[bytes, ReadText]:
     return {
         each.text_hash: ReadText(each.language, each.read_text)
         for each in batch
@@ -59,14 +69,14 @@ def _texts(batch: Sequence[Statement] | Sequence[Call], known: set[bytes]) -> di
     }
 
 
-async def _encode(engine: Engine, texts: dict[bytes, ReadText]) -> list[Row]:
+async def _encode(engine: Engine, reader: Encoder, texts: dict[bytes, ReadText]) -> list[Row]:
     """Encode all at once; if that fails, one by one, so that one bad text can't stop all others."""
     if not texts:
         return []
     try:
-        return list(zip(texts, await engine.encode(list(texts.values())), strict=True))
+        return list(zip(texts, await engine.encode(list(texts.values()), reader), strict=True))
     except (RuntimeError, ValueError, IndexError) as error:
         if len(texts) == 1:
             log.error("a text can't be read", text_hash=next(iter(texts)).hex(), fault=type(error).__name__)
             return []
-    return [row for text_hash, text in texts.items() for row in await _encode(engine, {text_hash: text})]
+    return [row for text_hash, text in texts.items() for row in await _encode(engine, reader, {text_hash: text})]

@@ -9,8 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.matching.encoder.spaces import Space
 from services.matching.engine import Engine
 from services.matching.models import Roadmap
+from services.matching.picture import Picture
 from services.matching.repository import profiles
 from services.matching.repository import roadmaps as rows
+from services.matching.succession import follow
 from services.matching.themes import Voice, find_themes
 from shared.clock import now
 from shared.contracts import Version
@@ -60,24 +62,25 @@ async def draft_roadmap(database: Database, engine: Engine, roadmap_id: UUID) ->
             raise Unprocessable(f"there is no roadmap {roadmap_id}")
         if roadmap.state == DRAFTED:
             return
-        voices = await _voices(session, engine, roadmap.cluster_ids)
+        shown = await follow(database, engine)
+        voices = await _voices(session, engine, shown, roadmap.cluster_ids)
     themes = await asyncio.to_thread(find_themes, voices, roadmap.cluster_ids)
     async with database.transaction() as session:
         locked = await rows.lock(session, roadmap_id)
         if locked is None or locked.state == DRAFTED:
             return
         locked.themes = [theme.model_dump(mode="json") for theme in themes]
-        locked.state, locked.drafted_at = DRAFTED, now()
+        locked.state, locked.drafted_at, locked.model_version = DRAFTED, now(), shown.version
         await _tell(session, locked)
 
 
-async def _voices(session: AsyncSession, engine: Engine, cluster_ids: Sequence[UUID]) -> list[Voice]:
+async def _voices(session: AsyncSession, engine: Engine, shown: Picture, cluster_ids: Sequence[UUID]) -> list[Voice]:
     members = {each.id: each for each in await profiles.members_of(session, cluster_ids)}
     statements = await profiles.statements_of(session, list(members))
-    if any(each.encoded_with is None for each in statements):
+    if any(each.encoded_with is None for each in statements) and await engine.reads(shown):
         raise NotReadYetError("some statements of the members wait to be read")
-    vectors = await profiles.vectors_of(session, engine.version, list(members))
-    multilingual = engine.fusion.part(Space.MULTILINGUAL)
+    vectors = await profiles.vectors_of(session, shown.version, list(members))
+    multilingual = shown.fusion.part(Space.MULTILINGUAL)
     asked = frozenset(cluster_ids)
     return [
         Voice(

@@ -16,13 +16,15 @@ from services.matching.exploration import Exploring, week_of
 from services.matching.exposure import spread
 from services.matching.market import market_of
 from services.matching.parties import Party
+from services.matching.picture import Picture
 from services.matching.planning import Limits, Plan, Standing, plan_round
 from services.matching.proposing import apply_plan
 from services.matching.recording import Made
-from services.matching.repository import calls, history, profiles, rankers
+from services.matching.repository import calls, encoders, history, profiles, rankers
 from services.matching.repository import suggestions as rows
 from services.matching.scoring import Judge, Scored, one_of_each_firm
 from services.matching.search import StatementIndex
+from services.matching.succession import follow
 from services.matching.suggestions import REDACTED_REASON, redact_suggestions
 from services.matching.world import Known
 from shared.clock import now, today
@@ -48,11 +50,12 @@ async def run_round(database: Database, engine: Engine) -> Outcome:
     again.
     """
     started, day = time.monotonic(), today()
-    world = engine.world
+    shown = await follow(database, engine)
+    world = shown.world
     async with database.session() as session:
         # First what calls have changed, then their picture: so none is taken for seen that is not in it.
         seen_calls = await calls.unmatched(session, day)
-        await engine.calls.refresh(session, day)
+        await shown.calls.refresh(session, day)
         await world.refresh(session)
         await engine.book.refresh(session)
         await engine.judging.refresh(session, world.parties)
@@ -62,17 +65,20 @@ async def run_round(database: Database, engine: Engine) -> Outcome:
     parties, known, index = world.parties, dict(world.known), world.index
     standing, unsettled = engine.book.standing, engine.book.unsettled
     taking_part = {each: organisation.entries for each, organisation in known.items() if organisation.active}
-    call_of = engine.calls.for_pairs(taking_part, day)
-    candidates, plan = await asyncio.to_thread(_think, engine, index, parties, judge, standing, final, call_of)
+    call_of = shown.calls.for_pairs(taking_part, day)
+    candidates, plan = await asyncio.to_thread(_think, engine, shown, index, parties, judge, standing, final, call_of)
     async with database.transaction() as session:
+        if not await encoders.serves(session, shown.version):
+            return Outcome(final=False, proposed=0, changed=0, withdrawn=0)  # it is owed by the one that does
         await history.one_at_a_time(session)
         await _redact_left_behind(session, standing, known)
-        told = await apply_plan(session, Made(engine.version, judge, plan, candidates, known, final))
+        told = await apply_plan(session, Made(shown.version, judge, plan, candidates, known, final))
         await rows.mark_settled(session, unsettled)
     async with database.transaction() as session:
         await rows.mark_matched(session, seen)
         await calls.mark_matched(session, seen_calls)
         await rankers.mark_applied(session, engine.judging.version, now())
+        await encoders.mark_applied(session, shown.version, now())
     outcome = Outcome(final, len(plan.propose), len(plan.change) + len(plan.recall), len(plan.withdraw))
     log.info(
         "round", seconds=round(time.monotonic() - started, 3), organisations=len(parties), told=told, **vars(outcome)
@@ -82,6 +88,7 @@ async def run_round(database: Database, engine: Engine) -> Outcome:
 
 def _think(
     engine: Engine,
+    shown: Picture,
     index: StatementIndex,
     parties: Mapping[UUID, Party],
     judge: Judge,
@@ -90,7 +97,7 @@ def _think(
     call_of: CallOf,
 ) -> tuple[Candidates, Plan]:
     settings = engine.settings
-    candidates = engine.considering.candidates(index, parties, judge)
+    candidates = shown.considering.candidates(index, parties, judge)
     exploring = Exploring(settings.exploration, settings.exploration_seed, week_of(today()))
     longest = settings.suggestions_per_organisation
     limits = Limits(longest, settings.least_score_in_bursts, settings.least_change, exploring)

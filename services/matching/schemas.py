@@ -73,12 +73,21 @@ class FoundStatement(BaseModel):
     similarity: float
 
 
+class ReadAgain(BaseModel):
+    """How many of all texts new models have read so far: the others can't be found by words yet."""
+
+    texts: int
+    of: int
+
+
 class FoundStatements(BaseModel):
     """The closest statements, best first."""
 
     items: list[FoundStatement]
     language: str
     """Language in which the query was read."""
+    read_again: ReadAgain | None = None
+    """Only while the models are being changed and those of before are no longer installed."""
 
 
 class FactorShare(BaseModel):

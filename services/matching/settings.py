@@ -51,7 +51,9 @@ class Settings(ServiceSettings):
     With the demo's data one pair in sixteen gets a call; of those about nine in ten hold when people read them.
     """
     calls_per_batch: int = Field(default=16, ge=1, le=1000)
-    """Calls read between two looks at what else is to do: few, for everything else goes first."""
+    """Calls read between two looks at what else is to do, and after a change of models everything: few, for what is new
+    goes first.
+    """
 
     round_every_seconds: float = Field(default=5.0, gt=0)
     """Longest time between two rounds while changes keep coming."""
@@ -63,6 +65,9 @@ class Settings(ServiceSettings):
     """Statements that are searched in memory, always exactly: about 5 kB for each. Beyond, the database searches."""
     statements_per_batch: int = Field(default=128, ge=1, le=1000)
     """Statements read by the models between two looks at what else is to do."""
+
+    former_vectors_days: float = Field(default=7.0, ge=0)
+    """After a change of models the vectors of before are kept so long: going back costs nothing meanwhile."""
 
     learn_every_hours: float = Field(default=24.0, gt=0)
     """How often a new ranker is learned from answers, visits and vouchers, and held against the active one."""

@@ -8,10 +8,11 @@ from services.matching.encoder.errors import ModelUnavailableError
 from services.matching.engine import Engine, engine_of
 from services.matching.judging import install_start_ranker
 from services.matching.reading import read_batch, read_calls
-from services.matching.repository import calls, history, profiles, rankers
+from services.matching.repository import calls, encoders, rankers
 from services.matching.repository import suggestions as rows
 from services.matching.roadmaps import DRAFT, draft_roadmap
 from services.matching.rounds import run_round
+from services.matching.succession import FORGET_EVERY_SECONDS, follow, forget_former_vectors, read_ahead
 from services.matching.training import LOOK_EVERY_SECONDS, train_when_due
 from shared.bell import heard
 from shared.clock import now, today
@@ -50,22 +51,23 @@ async def read_and_match(context: Context) -> None:
 
 
 async def begin_to_lead(context: Context) -> None:
-    """Once in a process that leads: have read again what another encoder has read, and see to encoder and ranker."""
+    """Once in a process that leads: note which encoder is chosen, and see to the ranker."""
     engine = engine_of(context)
     async with context.database.transaction() as session:
-        await profiles.forget_encoder(session, engine.version)
-        await history.remember_encoder(session, engine.version, engine.fusion.constants, now())
+        await encoders.begin(session, engine.chosen, engine.recipe, now())
         await install_start_ranker(session)
     engine.checked_readers = True
 
 
 async def _step(context: Context, engine: Engine) -> bool:
+    await follow(context.database, engine)
     try:
         read = await read_batch(context.database, engine)
     except ModelUnavailableError:
         read = 0  # logged by the engine; what needs no reading is matched all the same
     async with context.database.session() as session:
         owed = await rows.is_round_owed(session) or await rankers.is_round_owed(session)
+        owed = owed or await encoders.is_round_owed(session)
         waiting = await rows.anything_to_read(session)
         change = await rows.newest_change(session)
         owed = owed or (not waiting and await calls.is_round_owed(session, today()))
@@ -75,9 +77,8 @@ async def _step(context: Context, engine: Engine) -> bool:
         engine.last_round_ended = time.monotonic()
         return True
     if not (read or owed or waiting):
-        await _read_calls(context, engine)
-        return False  # between two batches of calls everything else has its turn
-    return read > 0
+        await _read_calls(context, engine)  # between two batches of calls everything else has its turn
+    return read > 0 or await _read_ahead(context, engine)
 
 
 async def _read_calls(context: Context, engine: Engine) -> None:
@@ -85,6 +86,13 @@ async def _read_calls(context: Context, engine: Engine) -> None:
         await read_calls(context.database, engine)
     except ModelUnavailableError:
         return  # logged by the engine
+
+
+async def _read_ahead(context: Context, engine: Engine) -> bool:
+    try:
+        return await read_ahead(context.database, engine)
+    except ModelUnavailableError:
+        return False  # logged by the engine
 
 
 def is_due(engine: Engine, moment: float, waiting: bool) -> bool:
@@ -102,4 +110,5 @@ def is_due(engine: Engine, moment: float, waiting: bool) -> bool:
 PERIODIC = (
     Periodic("matching", seconds=0.0, run=read_and_match, leader=True),
     Periodic("learning", seconds=LOOK_EVERY_SECONDS, run=train_when_due, leader=True),
+    Periodic("former-vectors", seconds=FORGET_EVERY_SECONDS, run=forget_former_vectors, leader=True),
 )

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from services.matching.__main__ import service
 from services.matching.encoder.encoder import Encoder
-from services.matching.encoder.fusion import load_fusion
+from services.matching.encoder.fusion import Fusion, load_fusion
 from services.matching.encoder.sentence_model import Vectors
 from services.matching.encoder.spaces import Space
 from services.matching.engine import Engine, engine_of
@@ -22,6 +22,7 @@ from services.matching.models import Suggestion
 from services.matching.organisations import forget, take_over
 from services.matching.reading import read_batch, read_calls
 from services.matching.rounds import Outcome, run_round
+from services.matching.succession import follow, read_ahead
 from shared.context import Context
 from shared.contracts import Version
 from shared.contracts.profiles import (
@@ -133,9 +134,15 @@ class Matching:
         await self.read()
         return await run_round(self.context.database, self.engine)
 
-    async def restart(self) -> None:
-        """Forget everything that is not in the database, as after ``kill -9``."""
-        self.context.state.engine = Engine(self.engine.settings, Encoder(self.models, load_fusion()))
+    async def restart(self, fusion: Fusion | None = None) -> None:
+        """Forget everything that is not in the database, as after ``kill -9``; come back with other constants."""
+        self.context.state.engine = Engine(self.engine.settings, Encoder(self.models, fusion or load_fusion()))
+
+    async def go_over(self) -> None:
+        """Let the chosen encoder read everything and take over, as the leader does while another one serves."""
+        await follow(self.context.database, self.engine)
+        while await read_ahead(self.context.database, self.engine):
+            pass
 
     async def suggestions(self, state: str | None = "proposed") -> dict[frozenset[str], Suggestion]:
         """Return suggestions by the names of both sides."""

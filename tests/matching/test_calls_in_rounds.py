@@ -242,17 +242,6 @@ async def test_calls_survive_a_crash_and_are_not_read_twice(matching: Matching) 
     assert len(matching.models[Space.ENGLISH].read) == before
 
 
-async def test_another_model_reads_calls_again(matching: Matching) -> None:
-    from services.matching.repository import profiles
-
-    await load(matching, [call("batteries", BATTERY)])
-    await two_firms(matching)
-    await matching.settle()
-    async with matching.context.database.transaction() as session:
-        await profiles.forget_encoder(session, "another/1")
-        assert len(await rows.calls_to_read(session, today(), 10)) == 1
-
-
 async def test_what_is_over_is_never_read(matching: Matching) -> None:
     await load(matching, [call("past", CHEESE, "2026-11-21"), call("closed", CHEESE, status="closed")])
     assert await matching.read() == 0

@@ -113,8 +113,7 @@ async def test_without_models_what_needs_no_reading_still_happens(market: Matchi
     await market.settle()
     market.context.settings.models_directory = tmp_path_factory.mktemp("empty")
     blind = Engine(market.context.settings)
-    blind.version = market.engine.version
-    blind.world = market.engine.world
+    blind.chosen, blind.shown = market.engine.chosen, market.engine.shown
     market.context.state.engine = blind
     await market.hear(
         organisation("Pile", "FR", offers=[NEED], n=2, status=OrganisationStatus.WITHDRAWN),
@@ -123,11 +122,3 @@ async def test_without_models_what_needs_no_reading_still_happens(market: Matchi
     await read_and_match(market.context)
     assert await market.pairs() == set()
     assert (await market.occasions())[-1] == "suggestion.withdrawn"
-
-
-async def test_another_model_reads_everything_again(market: Matching) -> None:
-    await market.settle()
-    async with market.context.database.transaction() as session:
-        assert await profiles.forget_encoder(session, market.engine.version) == 0
-        assert await profiles.forget_encoder(session, "a better model") == 2
-    assert await market.read() == 2

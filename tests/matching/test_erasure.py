@@ -87,9 +87,9 @@ async def test_an_erasure_in_the_middle_of_reading_leaves_no_vector(matching: Ma
     engine = matching.engine
     encode = engine.encode
 
-    async def erased_meanwhile(texts):
+    async def erased_meanwhile(*texts):
         await matching.erase("Bienen")
-        return await encode(texts)
+        return await encode(*texts)
 
     engine.encode = erased_meanwhile  # type: ignore[method-assign]
     await read_batch(matching.context.database, engine)

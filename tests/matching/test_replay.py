@@ -77,6 +77,7 @@ async def another_day(matching: Matching) -> None:
     models = {space: WordModel(f"new-{space}", width) for space, width in fusion.widths.items()}
     matching.context.state.engine = Engine(matching.engine.settings, Encoder(models, fusion))
     await begin_to_lead(matching.context)
+    await matching.go_over()
     await matching.settle()
 
 

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from services.matching.encoder.calibration import Vectors
-from services.matching.encoder.fusion import CONSTANTS, Fused, Fusion, load_fusion
-from services.matching.encoder.lexicon import Lexicon, load_lexicon
+from services.matching.encoder.errors import ModelMissingError
+from services.matching.encoder.fusion import CONSTANTS, Fused, Fusion, fusion_from, load_fusion
+from services.matching.encoder.lexicon import lexicon_name, load_lexicon
 from services.matching.encoder.preparation import (
     ENGLISH,
     MULTILINGUAL,
@@ -45,15 +47,27 @@ class Chosen:
     def version(self) -> str:
         """Name under which vectors are stored.
 
-        It changes with the constants and with the names of the models' folders: another model, another name.
+        It changes with the constants, with the lexicon and with the names of the models' folders: another model,
+        another name.
         """
-        names = (
-            _name(ENGLISH, self.english_model),
-            _name(MULTILINGUAL, self.multilingual_model),
-            UNIVERSAL,
-            Lexicon.name,
-        )
-        return f"{'+'.join(names)}/{self.fusion.recipe}-{self.fusion.digest}"
+        named = {
+            Space.ENGLISH: _name(ENGLISH, self.english_model),
+            Space.MULTILINGUAL: _name(MULTILINGUAL, self.multilingual_model),
+            Space.UNIVERSAL: UNIVERSAL,
+            Space.LEXICAL: lexicon_name(),
+        }
+        return version_of(named, self.fusion)
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """What it takes to read as this encoder does, as JSON: the constants, and where other models are."""
+        folders = {Space.ENGLISH: self.english_model, Space.MULTILINGUAL: self.multilingual_model}
+        return {**self.fusion.stored, "folders": {space: str(each) for space, each in folders.items() if each}}
+
+
+def version_of(named: Mapping[Space, str], fusion: Fusion) -> str:
+    """Return the version of an encoder of these models."""
+    return f"{'+'.join(named[space] for space in Space)}/{fusion.recipe}-{fusion.digest}"
 
 
 class Encoder:
@@ -62,7 +76,7 @@ class Encoder:
     def __init__(self, models: Mapping[Space, TextEncoder], fusion: Fusion) -> None:
         self.models = dict(models)
         self.fusion = fusion
-        self.version = f"{'+'.join(self.models[space].name for space in Space)}/{fusion.recipe}-{fusion.digest}"
+        self.version = version_of({space: each.name for space, each in self.models.items()}, fusion)
 
     def encode(self, reads: Sequence[ReadText]) -> Fused:
         """Return fused vectors, shape (len(reads), dimensions). Blocks for long: call it in a thread.
@@ -106,6 +120,34 @@ def load_encoder(chosen: Chosen, threads: int | None = None) -> Encoder:
         Space.LEXICAL: load_lexicon(),
     }
     return Encoder(models, chosen.fusion)
+
+
+def load_former(
+    version: str, recipe: Mapping[str, Any], loaded: Encoder, chosen: Chosen, threads: int | None = None
+) -> Encoder:
+    """Load an encoder of before by its stored recipe; a model that ``loaded`` has, too, is not loaded twice.
+
+    ``chosen``: where the standard models are. Raises ``ModelUnavailableError`` when this installation no longer has
+    one of its models.
+    """
+    fusion, models = fusion_from(recipe), dict(loaded.models)
+    where = {Space(space): Path(folder) for space, folder in recipe.get("folders", {}).items()}
+    named = {space: each.name for space, each in models.items()}
+    for space, standard in ((Space.ENGLISH, ENGLISH), (Space.MULTILINGUAL, MULTILINGUAL)):
+        named[space] = _name(standard, where.get(space))
+    if version_of({space: each.name for space, each in models.items()}, fusion) == version:
+        return Encoder(models, fusion)
+    if version_of(named, fusion) != version:
+        raise ModelMissingError(f"this installation does not have all models of {version}")
+    for space, name in named.items():
+        if models[space].name != name:
+            folder = where.get(space) or _standard_folder(space, chosen.models_directory)
+            models[space] = SentenceModel(folder, name, MAX_TOKENS, threads=threads)
+    return Encoder(models, fusion)
+
+
+def _standard_folder(space: Space, models_directory: Path) -> Path:
+    return english_folder() if space is Space.ENGLISH else multilingual_folder(models_directory)
 
 
 def _name(standard: str, chosen: Path | None) -> str:

@@ -58,6 +58,12 @@ class Fusion:
         anchors = {str(ground): list(each.anchors) for ground, each in self.calibrations.items()}
         return {"recipe": self.recipe, "anchors": anchors}
 
+    @property
+    def stored(self) -> dict[str, Any]:
+        """All constants as JSON, from which :func:`fusion_from` makes the same again."""
+        centres = {name: base64.b64encode(each.astype("<f2").tobytes()).decode() for name, each in self.centres.items()}
+        return {**self.constants, "widths": dict(self.widths), "weights": dict(self.weights), "centres": centres}
+
     def part(self, space: Space) -> slice:
         """Return where a fused vector holds the vector of this space."""
         start = sum(self.widths[each] for each in Space if each.bit < space.bit)
@@ -81,17 +87,25 @@ def load_fusion(path: Path = CONSTANTS, widths: Mapping[Space, int] | None = Non
 
 
 def calibrations_from(constants: Mapping[str, Any]) -> dict[int, Calibration]:
-    """Return the calibrations by ground out of stored :attr:`Fusion.constants`."""
-    return {int(ground): Calibration(tuple(each)) for ground, each in constants["anchors"].items()}
+    """Return the calibrations by ground out of stored :attr:`Fusion.constants`.
+
+    In the order of the grounds, for a database keeps none, and the digest is to be the same.
+    """
+    anchors = [(int(ground), tuple(each)) for ground, each in constants["anchors"].items()]
+    return {ground: Calibration(each) for ground, each in sorted(anchors, reverse=True)}
 
 
 @cache
 def _read(path: Path, widths: tuple[tuple[Space, int], ...]) -> Fusion:
-    stored = json.loads(path.read_text(encoding="utf-8"))
+    return fusion_from(json.loads(path.read_text(encoding="utf-8")), dict(widths))
+
+
+def fusion_from(stored: Mapping[str, Any], widths: Mapping[Space, int] | None = None) -> Fusion:
+    """Return constants out of JSON; raises ``ValueError``, ``KeyError`` or ``TypeError`` when it is none of ours."""
     centres = {language: np.frombuffer(base64.b64decode(each), "<f2") for language, each in stored["centres"].items()}
     return Fusion(
         str(stored["recipe"]),
-        {space: int(stored["widths"][space]) for space in Space} | dict(widths),
+        {space: int(stored["widths"][space]) for space in Space} | dict(widths or {}),
         {space: float(stored["weights"][space]) for space in Space},
         {language: each.astype(np.float32) for language, each in centres.items()},
         calibrations_from(stored),

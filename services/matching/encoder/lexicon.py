@@ -5,10 +5,11 @@ trade vocabulary is made of say most: ``jäädyt`` and ``froz`` lie close togeth
 that are the same in all languages (see ``learn_lexicon.py``).
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +71,8 @@ class Table:
 class Lexicon:
     """Tables by language."""
 
-    name = "lexicon"
-
-    def __init__(self, tables: Mapping[str, Table]) -> None:
+    def __init__(self, tables: Mapping[str, Table], name: str = "lexicon") -> None:
+        self.name = name
         self._tables = dict(tables)
         self.dimensions = 2 * next(iter(self._tables.values())).packed.shape[1]
 
@@ -118,6 +118,14 @@ def save_lexicon(tables: Mapping[str, Table], path: Path) -> None:
     np.savez_compressed(path, allow_pickle=False, **stored)
 
 
+@cache
+def lexicon_name(path: Path = LEXICON) -> str:
+    """Return the name of the tables in a file: learned anew, they are another model and have another name."""
+    if not path.is_file():
+        return "lexicon"
+    return f"lexicon-{hashlib.blake2b(path.read_bytes(), digest_size=4).hexdigest()}"
+
+
 def load_lexicon(path: Path = LEXICON) -> Lexicon:
     """Read the tables (0.3 s); raises ``ModelUnavailableError`` when they are not there or not whole."""
     if not path.is_file():
@@ -125,7 +133,7 @@ def load_lexicon(path: Path = LEXICON) -> Lexicon:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             languages = sorted(name.removesuffix("_table") for name in stored.files if name.endswith("_table"))
-            return Lexicon({each: _table(stored, each) for each in languages})
+            return Lexicon({each: _table(stored, each) for each in languages}, lexicon_name(path))
     except Exception as error:  # numpy and zipfile raise whatever they stumble over in a damaged file
         raise ModelDamagedError(f"the lexicon {path} can't be read: {error}") from error
 

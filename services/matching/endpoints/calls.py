@@ -15,6 +15,7 @@ from services.matching.engine import engine_of
 from services.matching.repository import calls as rows
 from services.matching.repository import profiles
 from services.matching.repository import suggestions as suggestion_rows
+from services.matching.succession import follow
 from shared.clock import today
 from shared.http import Caller, Ctx, Session, operator_only
 from shared.problems import Problem, not_found, unprocessable
@@ -106,11 +107,11 @@ async def calls_of_organisation(
     """
     if not await suggestion_rows.may_see_organisation(session, scope_of(caller), organisation_id):
         raise not_found("organisation", organisation_id)
-    engine, day = engine_of(context), today()
-    await engine.world.refresh(session, every_seconds=1.0)
-    await engine.calls.refresh(session, day)
-    known = engine.world.known.get(organisation_id)
-    fitting = engine.calls.fitting(organisation_id, known.entries) if known and known.active else {}
+    shown, day = await follow(context.database, engine_of(context)), today()
+    await shown.world.refresh(session, every_seconds=1.0)
+    await shown.calls.refresh(session, day)
+    known = shown.world.known.get(organisation_id)
+    fitting = shown.calls.fitting(organisation_id, known.entries) if known and known.active else {}
     best = sorted(fitting.items(), key=lambda each: (-each[1].similarity, each[0]))
     stored = await rows.still_open(session, [call_id for call_id, _ in best], day)
     said = {each.id: each for each in await profiles.statements_of(session, [organisation_id])}

@@ -6,11 +6,14 @@ from fastapi import APIRouter, Query
 
 from services.matching.encoder.spaces import read_text
 from services.matching.engine import Engine, engine_of
-from services.matching.repository import profiles, searching
-from services.matching.schemas import FoundStatement, FoundStatements
+from services.matching.picture import Picture
+from services.matching.repository import encoders, profiles, searching
+from services.matching.schemas import FoundStatement, FoundStatements, ReadAgain
 from services.matching.search import Found
 from services.matching.search import Query as Asked
 from services.matching.searching import DatabaseSearch, MemorySearch
+from services.matching.succession import follow
+from shared.clock import today
 from shared.context import Context
 from shared.contracts.profiles import StatementRole
 from shared.http import Caller, Ctx
@@ -30,12 +33,20 @@ async def search(
 ) -> FoundStatements:
     """Find offers and needs that mean what ``q`` says, in whatever language; filters lose nothing.
 
-    Public profile texts, so any signed-in caller may search. 503 while the models are missing.
+    Public profile texts, so any signed-in caller may search. 503 while the models are missing. While the models are
+    being changed and those of before are gone, what is read again is searched, and ``read_again`` says so.
     """
     engine = engine_of(context)
-    read = read_text(q, language)
-    query = await engine.encode_query(read)
-    found = await _search(context, engine, query, limit, role, country)
+    shown, read = await follow(context.database, engine), read_text(q, language)
+    query, reader = await engine.encode_query(read, shown)
+    read_again = None
+    if reader.version == shown.version:
+        found = await _search(context, engine, shown, query, limit, role, country)
+    else:
+        async with context.database.session() as session:
+            found = await DatabaseSearch(session, reader.version, reader.fusion).search(query, limit, role, country)
+            progress = await encoders.progress(session, reader.version, today())
+        read_again = ReadAgain(texts=progress.read, of=progress.of)
     async with context.database.session() as session:
         names = await profiles.names_of(session, {each.statement.organisation_id for each in found})
     items = [
@@ -52,17 +63,23 @@ async def search(
         for each in found
         if each.statement.organisation_id in names
     ]
-    return FoundStatements(items=items, language=read.language)
+    return FoundStatements(items=items, language=read.language, read_again=read_again)
 
 
 async def _search(
-    context: Context, engine: Engine, query: Asked, limit: int, role: StatementRole | None, country: str | None
+    context: Context,
+    engine: Engine,
+    shown: Picture,
+    query: Asked,
+    limit: int,
+    role: StatementRole | None,
+    country: str | None,
 ) -> list[Found]:
     """Search where the statements are: in memory, or in the database when they are too many."""
     most = engine.settings.search_in_process_up_to
     async with context.database.session() as session:
         if await searching.count_up_to(session, most + 1) > most:
-            return await DatabaseSearch(session, engine.version, engine.fusion).search(query, limit, role, country)
+            return await DatabaseSearch(session, shown.version, shown.fusion).search(query, limit, role, country)
     async with context.database.session() as session:
-        await engine.world.refresh(session, every_seconds=1.0)
-    return await MemorySearch(engine.world.index).search(query, limit, role, country)
+        await shown.world.refresh(session, every_seconds=1.0)
+    return await MemorySearch(shown.world.index).search(query, limit, role, country)

@@ -19,12 +19,6 @@ TIES = ("connected", "visited", "paid")
 """Outcomes that begin a tie of the network; an answer alone does not."""
 
 
-async def remember_encoder(session: AsyncSession, version: str, constants: Mapping[str, Any], since: datetime) -> None:
-    """Keep an encoder's constants; those of a known version stay as they are."""
-    values = {"version": version, "constants": dict(constants), "since": since}
-    await session.execute(insert(EncoderRow).values(values).on_conflict_do_nothing())
-
-
 async def encoder_constants(session: AsyncSession, version: str) -> dict[str, Any] | None:
     """Return the constants of an encoder, ``None`` if it was never used here."""
     return await session.scalar(sa.select(col(EncoderRow.constants)).where(col(EncoderRow.version) == version))

@@ -73,20 +73,6 @@ async def forget_vectors(session: AsyncSession, text_hashes: Collection[bytes]) 
         await session.execute(sa.delete(Vector).where(orphan))
 
 
-async def forget_encoder(session: AsyncSession, encoder: str) -> int:
-    """Have statements and calls that another encoder has read be read again; returns how many statements (called once,
-    at the start).
-    """
-    others = sa.update(Call).where(col(Call.encoded_with) != encoder)
-    await session.execute(others.values(encoded_with=None, matched_sequence=None))
-    stale = sa.update(Statement).where(col(Statement.encoded_with) != encoder).values(encoded_with=None)
-    owners = (await session.scalars(stale.returning(col(Statement.organisation_id)))).all()
-    if owners:
-        again = sa.update(Organisation).where(col(Organisation.id) == _any(set(owners)))
-        await session.execute(again.values(matched_sequence=None))
-    return len(owners)
-
-
 async def owe_round(session: AsyncSession, organisation_ids: Collection[UUID]) -> None:
     """Have the next round look at these organisations again."""
     again = sa.update(Organisation).where(col(Organisation.id) == _any(organisation_ids)).values(matched_sequence=None)
@@ -114,12 +100,13 @@ async def save_vectors(
     read: Mapping[UUID, bytes],
     vectors: Iterable[tuple[bytes, npt.NDArray[np.float16]]],
     table: type[Statement] | type[Call] = Statement,
+    mark: bool = True,
 ) -> int:
     """Store vectors (text hash, values) and mark statements (id → text hash) as read; returns how many.
 
-    ``table``: the calls' one, to do the same for calls. What was changed or erased meanwhile is left alone, and its
-    vector is not stored: locking the rows makes an erasure wait or be seen. Locked ones are skipped, not waited for;
-    they are read again in the next batch.
+    ``table``: the calls' one, to do the same for calls. Not ``mark``: by an encoder that does not serve yet. What was
+    changed or erased meanwhile is left alone, and its vector is not stored: locking the rows makes an erasure wait or
+    be seen. Locked ones are skipped, not waited for; they are read again in the next batch.
     """
     query = sa.select(col(table.id), col(table.text_hash)).where(col(table.id).in_(list(read)))
     locked = await session.execute(query.order_by(col(table.id)).with_for_update(skip_locked=True))
@@ -132,7 +119,7 @@ async def save_vectors(
     ]
     if rows:
         await session.execute(insert(Vector).on_conflict_do_nothing(), rows)
-    if still:
+    if still and mark:
         done = sa.update(table).where(col(table.id).in_(list(still))).values(encoded_with=encoder)
         await session.execute(done)
     return len(still)

@@ -50,7 +50,7 @@ class Filter:
     @property
     def conditions(self) -> str:
         """The SQL conditions on ``s`` and ``o``."""
-        said = ["o.status = 'active'", "s.encoded_with = :model"]
+        said = ["o.status = 'active'"]
         said += ["s.role = :role"] if self.role else []
         said += ["o.country = :country"] if self.country else []
         said += ["s.language = ANY(:languages)"] if self.languages else []
