@@ -1,7 +1,8 @@
 """``python -m services.matching index-vectors``: make the approximate index that broad searches in the database use.
 
-Only sites with more statements than ``search_in_process_up_to`` want it. The service goes on meanwhile; when the
-encoder's version changes, it is made once more.
+Only sites with more statements than ``search_in_process_up_to`` want it. The service goes on meanwhile. When the
+settings name another encoder, it is made once more for that one, best while its vectors are still being made: so it is
+there when that encoder takes over.
 """
 
 import asyncio

@@ -165,6 +165,15 @@ async def test_open_programmes_are_offered_however_many_closed_ones_there_are(co
     assert {name for name in windows if name in offered} == {"Zebra", "Zebra of an eastern funder"}
 
 
+async def test_a_search_that_does_not_see_everything_yet_says_so(console: Console, town: Town) -> None:
+    async with console.browser() as browser:
+        await console.sign_in(browser, people(console, town)["sme"])
+        assert "reading everything again" not in (await browser.get("/statements?q=sealing")).text
+        answer = {"items": [], "language": "en", "read_again": {"texts": 1200, "of": 2600}}
+        console.sisters.on("matching", "GET", "/statements/search", lambda call: answer)
+        assert "1200 of 2600 texts" in (await browser.get("/statements?q=sealing")).text
+
+
 async def test_a_trace_that_is_cut_shows_the_newest_events_and_says_so(console: Console, town: Town) -> None:
     [entry] = town.event_of("profiles")
     many = [{**entry, "sequence": number, "version": f"1.{number}"} for number in range(1, 300)]

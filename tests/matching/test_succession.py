@@ -6,15 +6,21 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from services.matching import rounds, succession
-from services.matching.encoder.encoder import Encoder
+from services.matching.encoder import encoder as module
+from services.matching.encoder.encoder import Chosen, Encoder, load_former
+from services.matching.encoder.errors import ModelMissingError
 from services.matching.encoder.fusion import fusion_from, load_fusion
+from services.matching.encoder.lexicon import lexicon_name
+from services.matching.encoder.preparation import ENGLISH
 from services.matching.encoder.spaces import Space
+from services.matching.encoder.universal import UNIVERSAL
 from services.matching.engine import Engine
 from services.matching.reading import read_batch
 from services.matching.replay import replay
@@ -245,6 +251,34 @@ async def test_a_round_that_did_not_ask_again_would_mix_two_encoders(
     assert not made_by.startswith(settled.engine.chosen)
 
 
+async def read_by_a_late_process(matching: Matching) -> bool:
+    """Let a process that still shows the old encoder read what is new after the change; whether it is found then."""
+    late = matching.engine
+    await changed(matching)
+    await matching.go_over()
+    await matching.hear(organisation("Neu", "ES", offers=["green hydrogen"]))
+    await read_batch(matching.context.database, late)
+    await matching.settle()
+    index = matching.engine.world.index
+    return identifier("Neu") in {index.organisation_of(row) for row in index.live.tolist()}
+
+
+async def test_what_a_late_process_reads_with_the_old_encoder_does_not_count_as_read(settled: Matching) -> None:
+    assert await read_by_a_late_process(settled)
+
+
+async def test_a_late_process_that_did_not_ask_would_hide_what_is_new_for_good(
+    settled: Matching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Negative control: whoever has read marks it."""
+
+    async def always(*_: object) -> bool:
+        return True
+
+    monkeypatch.setattr(encoders, "serves", always)
+    assert not await read_by_a_late_process(settled)
+
+
 async def test_another_replica_follows_and_keeps_its_picture_until_the_new_one_is_loaded(
     settled: Matching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -345,6 +379,31 @@ def test_an_encoder_is_made_again_from_what_is_kept_of_it() -> None:
     kept = json.loads(json.dumps(fusion.stored, sort_keys=True))  # the database keeps no order
     assert fusion_from(kept).digest == fusion.digest
     assert fusion_from({**fusion.stored, "weights": dict.fromkeys(Space, 0.2)}).digest != fusion.digest
+
+
+def test_of_an_encoder_of_before_only_what_the_new_one_lacks_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = []
+
+    def load_model(folder: Path, name: str, *_: object, **__: object) -> WordModel:
+        loaded.append((folder, name))
+        return WordModel(name)
+
+    monkeypatch.setattr(module, "SentenceModel", load_model)
+    before = Chosen(tmp_path, multilingual_model=tmp_path / "larger")
+    (tmp_path / "larger").mkdir()
+    (tmp_path / "larger" / "config.json").write_text('{"hidden_size": 384}')
+    names = {Space.ENGLISH: ENGLISH, Space.MULTILINGUAL: "small", Space.UNIVERSAL: UNIVERSAL}
+    names[Space.LEXICAL] = lexicon_name()
+    current = Encoder({space: WordModel(name) for space, name in names.items()}, OTHER)
+    kept = json.loads(json.dumps(before.recipe, sort_keys=True))
+    again = load_former(before.version, kept, current, Chosen(tmp_path))
+    assert (again.version, loaded) == (before.version, [(tmp_path / "larger", "larger")])
+    assert again.models[Space.ENGLISH] is current.models[Space.ENGLISH]
+    current.models[Space.LEXICAL] = WordModel("lexicon-learned-anew")
+    with pytest.raises(ModelMissingError, match="does not have all models"):
+        load_former(before.version, kept, current, Chosen(tmp_path))
 
 
 async def test_another_replica_may_have_no_models_at_all_and_begins_with_who_serves(

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from services.console.asking import ask_one, names_of
-from services.console.schemas import FoundStatement, Organisation, OrganisationLine, cursor_of, many, one
+from services.console.schemas import FoundStatements, Organisation, OrganisationLine, cursor_of, many, one
 from services.console.web import Page, SignedIn, is_htmx, page
 from shared.contracts.profiles import OrganisationKind, StatementRole
 from shared.http import Ctx
@@ -49,14 +49,15 @@ async def by_meaning(
 ) -> Response:
     """Search offers and needs by what they mean, in whatever language they are written."""
     asked = {"q": q.strip(), "country": country, "role": role}
-    found: list[FoundStatement] = []
+    found = FoundStatements(items=[])
     if len(asked["q"]) >= SHORTEST_MEANING:
         answer = await ask_one(context, visitor, "matching", "/statements/search", **asked, limit=LINES)
-        found = many(FoundStatement, answer)
+        found = one(FoundStatements, answer)
     return page(
         request,
         "statements.html",
-        found=found,
+        found=found.items,
+        read_again=found.read_again,
         asked=asked,
         roles=list(StatementRole),
         countries=sorted(COUNTRIES),

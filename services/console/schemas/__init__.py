@@ -3,7 +3,7 @@
 from services.console.schemas.base import Reading, cursor_of, many, one
 from services.console.schemas.calls import FittingCall, OpenCall
 from services.console.schemas.imports import ImportReport
-from services.console.schemas.matching import Explanation, FoundStatement, Roadmap, Suggestion
+from services.console.schemas.matching import Explanation, FoundStatements, Roadmap, Suggestion
 from services.console.schemas.messages import Attempt, Delivery, Preferences
 from services.console.schemas.mobility import (
     Code,
@@ -34,7 +34,7 @@ __all__ = [
     "Explanation",
     "Finding",
     "FittingCall",
-    "FoundStatement",
+    "FoundStatements",
     "Head",
     "ImportReport",
     "Invoice",

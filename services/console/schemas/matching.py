@@ -115,3 +115,17 @@ class FoundStatement(Reading):
     text: str
     language: str
     similarity: float
+
+
+class ReadAgain(Reading):
+    """How many texts new models have read so far; the others can't be found by meaning yet."""
+
+    texts: int
+    of: int
+
+
+class FoundStatements(Reading):
+    """The closest statements, best first; ``read_again`` only while models are being changed."""
+
+    items: list[FoundStatement]
+    read_again: ReadAgain | None = None
