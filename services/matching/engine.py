@@ -143,15 +143,24 @@ class Engine:
     async def reader(self, shown: Picture) -> Encoder | None:
         """Return the encoder of a picture: ``None`` if it is one of before that can't be loaded here any more.
 
-        Raises :class:`ModelUnavailableError` when not even the chosen one can be loaded.
+        Raises :class:`ModelUnavailableError` when the chosen one can't be loaded, either.
         """
-        encoder = await self.encoder()
         if shown.version == self.chosen:
-            return encoder
+            return await self.encoder()
+        try:
+            chosen = await self.encoder()
+        except ModelUnavailableError:
+            former = await self._former_reader(shown, None)
+            if former is None:
+                raise
+            return former
+        return await self._former_reader(shown, chosen)
+
+    async def _former_reader(self, shown: Picture, chosen: Encoder | None) -> Encoder | None:
         async with self._loading:
             if self._former is None or self._former[0] != shown.version:
                 loop = asyncio.get_running_loop()
-                former = await loop.run_in_executor(self._threads, self._load_former, shown, encoder)
+                former = await loop.run_in_executor(self._threads, self._load_former, shown, chosen)
                 self._former = (shown.version, former)
             return self._former[1]
 
@@ -162,11 +171,9 @@ class Engine:
         except ModelUnavailableError:
             return True
 
-    def _load_former(self, shown: Picture, encoder: Encoder) -> Encoder | None:
+    def _load_former(self, shown: Picture, chosen: Encoder | None) -> Encoder | None:
         try:
-            return load_former(
-                shown.version, shown.recipe, encoder, self.settings.models, self.settings.encoder_threads
-            )
+            return load_former(shown.version, shown.recipe, chosen, self.settings.models, self.settings.encoder_threads)
         except ModelUnavailableError as error:
             log.warning("what is new is not read before the encoder has changed", detail=str(error))
             return None

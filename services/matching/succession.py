@@ -48,8 +48,11 @@ async def follow(database: Database, engine: Engine) -> Picture:
         engine.followed = True
         return engine.shown
     async with engine.following:
-        if version != engine.shown.version:
+        async with database.session() as session:
+            version = await encoders.serving(session)  # once more: who waited here may know an older one
+        if version not in (None, engine.shown.version):
             engine.show(await _picture(database, engine, str(version)))
+            TEXTS.set(0)
             log.info("another encoder serves", encoder=version)
         engine.followed = True
     return engine.shown
@@ -132,7 +135,6 @@ async def _take_over(database: Database, engine: Engine) -> bool:
                 return False
         await encoders.hand_over(session, old, engine.chosen, now())
         work_to_do.ring_after_commit(session)
-    TEXTS.set(0)
     log.info("all is read again", encoder=engine.chosen, before=old)
     await follow(database, engine)
     return True

@@ -401,6 +401,9 @@ def test_of_an_encoder_of_before_only_what_the_new_one_lacks_is_loaded(
     again = load_former(before.version, kept, current, Chosen(tmp_path))
     assert (again.version, loaded) == (before.version, [(tmp_path / "larger", "larger")])
     assert again.models[Space.ENGLISH] is current.models[Space.ENGLISH]
+    monkeypatch.setattr(module, "UniversalModel", lambda: WordModel(UNIVERSAL))
+    alone = load_former(before.version, kept, None, Chosen(tmp_path))
+    assert (alone.version, [name for _, name in loaded[1:]]) == (before.version, [ENGLISH, "larger"])
     current.models[Space.LEXICAL] = WordModel("lexicon-learned-anew")
     with pytest.raises(ModelMissingError, match="does not have all models"):
         load_former(before.version, kept, current, Chosen(tmp_path))

@@ -123,26 +123,29 @@ def load_encoder(chosen: Chosen, threads: int | None = None) -> Encoder:
 
 
 def load_former(
-    version: str, recipe: Mapping[str, Any], loaded: Encoder, chosen: Chosen, threads: int | None = None
+    version: str, recipe: Mapping[str, Any], loaded: Encoder | None, chosen: Chosen, threads: int | None = None
 ) -> Encoder:
     """Load an encoder of before by its stored recipe; a model that ``loaded`` has, too, is not loaded twice.
 
-    ``chosen``: where the standard models are. Raises ``ModelUnavailableError`` when this installation no longer has
-    one of its models.
+    ``loaded``: ``None`` if not even the chosen one can be loaded. ``chosen``: where the standard models are. Raises
+    ``ModelUnavailableError`` when this installation no longer has one of its models.
     """
-    fusion, models = fusion_from(recipe), dict(loaded.models)
+    fusion, models = fusion_from(recipe), dict(loaded.models) if loaded else {}
     where = {Space(space): Path(folder) for space, folder in recipe.get("folders", {}).items()}
     named = {space: each.name for space, each in models.items()}
+    if named and version_of(named, fusion) == version:
+        return Encoder(models, fusion)
+    named = {Space.UNIVERSAL: UNIVERSAL, Space.LEXICAL: lexicon_name(), **named}
     for space, standard in ((Space.ENGLISH, ENGLISH), (Space.MULTILINGUAL, MULTILINGUAL)):
         named[space] = _name(standard, where.get(space))
-    if version_of({space: each.name for space, each in models.items()}, fusion) == version:
-        return Encoder(models, fusion)
     if version_of(named, fusion) != version:
         raise ModelMissingError(f"this installation does not have all models of {version}")
-    for space, name in named.items():
-        if models[space].name != name:
+    for space in (Space.ENGLISH, Space.MULTILINGUAL):
+        if space not in models or models[space].name != named[space]:
             folder = where.get(space) or _standard_folder(space, chosen.models_directory)
-            models[space] = SentenceModel(folder, name, MAX_TOKENS, threads=threads)
+            models[space] = SentenceModel(folder, named[space], MAX_TOKENS, threads=threads)
+    if loaded is None:
+        models |= {Space.UNIVERSAL: UniversalModel(), Space.LEXICAL: load_lexicon()}
     return Encoder(models, fusion)
 
 
