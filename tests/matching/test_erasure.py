@@ -9,21 +9,10 @@ from services.matching.repository.suggestions import is_round_owed
 from services.matching.rounds import run_round
 from services.matching.suggestions import REDACTED_REASON
 from tests.matching.conftest import Matching, identifier, organisation
+from tests.matching.stored import everything_stored
 
 SECRET = "holographic beekeeping instruments"
 SHARED = "recycling of lithium batteries"
-
-
-async def everything_stored(matching: Matching) -> str:
-    """Return all rows of all tables as text."""
-    async with matching.context.database.session() as session:
-        tables = (await session.scalars(sa.text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))).all()
-        rows = [
-            str(row)
-            for table in tables
-            for row in (await session.scalars(sa.text(f'SELECT to_jsonb(t)::text FROM "{table}" t'))).all()
-        ]
-    return "\n".join(rows)
 
 
 async def vectors(matching: Matching) -> int:

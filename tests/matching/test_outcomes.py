@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
+from services.matching import outcomes
 from services.matching.outcomes import VisitNotHeardOfError, note_visit, note_voucher
 from services.matching.repository.suggestions import is_round_owed
 from services.matching.suggestions import work_to_do
@@ -80,9 +81,34 @@ async def test_a_voucher_that_comes_before_its_visit_waits_for_it(pair: Matching
     assert await noted(pair) == ["paid", "visited"]
 
 
-async def test_a_voucher_does_not_wait_for_ever(pair: Matching) -> None:
-    assert not await hear(pair, voucher(now() - timedelta(days=1)))
+async def test_without_its_hour_a_voucher_that_comes_before_its_visit_would_be_lost(
+    pair: Matching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Negative control: the event counts as read, and nobody tries it again when the visit is known."""
+    monkeypatch.setattr(outcomes, "CATCH_UP", timedelta(0))
+    assert not await hear(pair, voucher())
+    await hear(pair, visit())
+    assert await noted(pair) == ["visited"]
+
+
+async def test_a_voucher_waits_for_an_hour_and_not_for_ever(pair: Matching) -> None:
+    with pytest.raises(VisitNotHeardOfError):
+        await hear(pair, voucher(now() - timedelta(minutes=59)))
+    assert not await hear(pair, voucher(now() - timedelta(minutes=61)))
     assert await noted(pair) == []
+
+
+async def test_without_an_end_of_waiting_the_voucher_of_an_erased_firms_visit_would_wait_for_ever(
+    pair: Matching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Negative control: its visit is not noted any more, so it stays parked and holds up all later ones of its key."""
+    await pair.erase("Pile")
+    assert not await hear(pair, visit())
+    late = voucher(now() - timedelta(days=300))
+    assert not await hear(pair, late)
+    monkeypatch.setattr(outcomes, "CATCH_UP", timedelta.max)
+    with pytest.raises(VisitNotHeardOfError):
+        await hear(pair, late)
 
 
 async def test_a_voucher_without_a_visit_is_for_beneficiary_and_provider(pair: Matching) -> None:

@@ -152,7 +152,15 @@ async def forget_organisation(session: AsyncSession, organisation_id: UUID) -> s
         gone = await session.execute(sa.delete(table).where(sides).returning(col(table.first_id), col(table.second_id)))
         partners |= {side for row in gone for side in row}
     # What partners said in a pair with it can't be replayed either: nothing is kept that nothing needs.
-    used = sa.exists().where(
+    theirs = col(ProfileVersion.organisation_id) == sa.any_(sa.cast(list(partners), ARRAY(sa.Uuid)))
+    unused = sa.delete(ProfileVersion).where(theirs, sa.not_(scored_with())).returning(col(ProfileVersion.text_hashes))
+    said = [*said, *(await session.scalars(unused)).all()]
+    return {each for hashes in said for each in hashes}
+
+
+def scored_with() -> sa.ColumnElement[bool]:
+    """Return the condition that a scoring was made with a profile version: its replay needs it."""
+    return sa.exists().where(
         sa.or_(
             col(Scoring.first_id) == col(ProfileVersion.organisation_id),
             col(Scoring.second_id) == col(ProfileVersion.organisation_id),
@@ -160,7 +168,3 @@ async def forget_organisation(session: AsyncSession, organisation_id: UUID) -> s
         col(Scoring.profiles)[sa.cast(col(ProfileVersion.organisation_id), sa.Text)].astext
         == col(ProfileVersion.version),
     )
-    theirs = col(ProfileVersion.organisation_id) == sa.any_(sa.cast(list(partners), ARRAY(sa.Uuid)))
-    unused = sa.delete(ProfileVersion).where(theirs, sa.not_(used)).returning(col(ProfileVersion.text_hashes))
-    said = [*said, *(await session.scalars(unused)).all()]
-    return {each for hashes in said for each in hashes}
