@@ -23,8 +23,10 @@ from tests.console.test_pages import pages, people
 from tests.console.town import Town as Pages
 from tests.console.town import inhabit, populate
 from tests.mobility.conftest import Town, organisation, settle
-from tests.notifier.support import MailServer, make_notifier, suggestion
-from tests.notifier.support import organisation as profile
+from tests.notifier.events import organisation as profile
+from tests.notifier.events import suggestion
+from tests.notifier.mail_server import MailServer
+from tests.notifier.support import make_notifier
 from tests.security.checking import World
 from tests.security.worlds import application, world
 

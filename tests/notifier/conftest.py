@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from services.notifier.work import close_post
-from tests.notifier.support import MailServer, Notifier, make_notifier
+from tests.notifier.mail_server import MailServer
+from tests.notifier.support import Notifier, make_notifier
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from services.notifier.audience import FOR_THE_FUNDER
 from services.notifier.views import Contact, Named, Page, Reader, SuggestionFacts
 from shared.contracts.matching import CallFit, Evidence
 from shared.contracts.money import Money
-from tests.notifier.support import visit, voucher
+from tests.notifier.events import visit, voucher
 
 BASE = "https://intercluster.example.org"
 LANGUAGES = ("en", "fr", "de", "pl")

@@ -24,7 +24,8 @@ from shared.messaging.events import Record
 from shared.messaging.restore import _announce_again
 from shared.messaging.sending import Row, columns_of_row, headers_of
 from shared.messaging.tables import journal, unsent
-from tests.notifier.support import Notifier, organisation, visit, voucher
+from tests.notifier.events import organisation, visit, voucher
+from tests.notifier.support import Notifier
 
 OURS, THEIRS = organisation("Alpha GmbH"), organisation("Beta SAS", "FR")
 

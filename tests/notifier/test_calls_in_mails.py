@@ -14,8 +14,9 @@ from shared.contracts import Version
 from shared.contracts.matching import SUGGESTION_CHANGED, CallFit, SuggestionSnapshot
 from shared.contracts.profiles import ORGANISATION_ERASED, OrganisationErased
 from shared.ids import new_id
+from tests.notifier.events import organisation, suggestion
 from tests.notifier.samples import CALL, LANGUAGES, OTHERS, reader, suggestions
-from tests.notifier.support import Notifier, organisation, suggestion
+from tests.notifier.support import Notifier
 
 OURS = organisation("Alpha GmbH")
 THEIRS = organisation("Beta SA", "FR")

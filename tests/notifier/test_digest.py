@@ -17,7 +17,9 @@ from services.notifier.work import close_post
 from shared.clock import now
 from shared.contracts.matching import Round, SuggestionSnapshot
 from shared.ids import new_id
-from tests.notifier.support import MailServer, Notifier, make_notifier, organisation, suggestion
+from tests.notifier.events import organisation, suggestion
+from tests.notifier.mail_server import MailServer
+from tests.notifier.support import Notifier, make_notifier
 
 OURS = organisation("Alpha GmbH")
 PARTNERS = [organisation(f"Partner {number}", "FR") for number in range(20)]

@@ -10,7 +10,8 @@ import pytest
 from services.notifier.__main__ import service
 from services.notifier.consent import SUGGESTIONS
 from shared.ids import new_id
-from tests.notifier.support import Notifier, organisation, suggestion
+from tests.notifier.events import organisation, suggestion
+from tests.notifier.support import Notifier
 
 OURS, THEIRS = organisation("Alpha GmbH"), organisation("Beta SAS", "FR")
 

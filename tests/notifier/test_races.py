@@ -14,7 +14,8 @@ from services.notifier.models import Base
 from services.notifier.repository import people
 from shared.contracts.matching import SUGGESTION_PROPOSED
 from shared.database import Database
-from tests.notifier.support import Notifier, event, organisation, suggestion
+from tests.notifier.events import event, organisation, suggestion
+from tests.notifier.support import Notifier
 
 OURS, THEIRS = organisation("Alpha GmbH"), organisation("Beta SAS", "FR")
 MONTH = timedelta(days=30)

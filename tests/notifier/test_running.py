@@ -9,7 +9,9 @@ from shared.contracts import Version
 from shared.contracts.matching import SUGGESTION_PROPOSED
 from shared.contracts.profiles import ORGANISATION_CHANGED, PERSON_CHANGED, PersonChanged
 from shared.messaging import publish
-from tests.notifier.support import MailServer, Notifier, Profiles, organisation, suggestion
+from tests.notifier.events import organisation, suggestion
+from tests.notifier.mail_server import MailServer
+from tests.notifier.support import Notifier, Profiles
 
 OURS, THEIRS = organisation("Alpha GmbH"), organisation("Beta SAS", "FR")
 

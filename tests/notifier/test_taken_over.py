@@ -13,7 +13,8 @@ from services.notifier.models import Attempt
 from services.notifier.repository import deliveries as rows
 from services.notifier.smtp import MailServer, UnreachableError
 from shared.messaging.tables import job
-from tests.notifier.support import Notifier, organisation, suggestion
+from tests.notifier.events import organisation, suggestion
+from tests.notifier.support import Notifier
 
 OURS, THEIRS = organisation("Alpha GmbH"), organisation("Beta SAS", "FR")
 

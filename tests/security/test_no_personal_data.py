@@ -17,7 +17,9 @@ from shared.ids import new_id
 from shared.messaging import publish
 from shared.observability import fault_of
 from tests.console.conftest import Console
-from tests.notifier.support import MailServer, make_notifier, organisation, suggestion
+from tests.notifier.events import organisation, suggestion
+from tests.notifier.mail_server import MailServer
+from tests.notifier.support import make_notifier
 from tests.security.searching import found_in, seed, seed_file, tables_with, words_of
 
 FIRST = "Eva Surprise"

@@ -16,7 +16,7 @@ from shared.messaging import forget_failed
 from shared.messaging.consumer import Processor
 from shared.messaging.events import Record
 from shared.messaging.tables import dead_letter, journal, parked_event
-from tests.notifier.support import event
+from tests.notifier.events import event
 
 READERS = ("matching", "mobility", "notifier", "console")
 

@@ -16,7 +16,9 @@ from services.notifier.work import close_post
 from shared.context import Context
 from tests.matching.conftest import Api, Matching, identifier, organisation, word_encoder, word_models
 from tests.mobility.conftest import Town, settle
-from tests.notifier import support as notifier
+from tests.notifier import events
+from tests.notifier.mail_server import MailServer
+from tests.notifier.support import make_notifier
 from tests.upgrades.older import Older
 
 NEED, OFFER = "recycling of lithium batteries from electric cars", "we recycle lithium batteries of electric cars"
@@ -176,20 +178,20 @@ class NotifierSite:
     lost: ClassVar = frozenset[str]()
 
     def __init__(self, sign: Callable[..., str]) -> None:
-        self.server = notifier.MailServer()
+        self.server = MailServer()
         self.server.start()
         self.settings: dict[str, Any] = {"smtp_port": self.server.port, "settle_seconds": 0, "settle_crowd_seconds": 0}
 
     async def live(self, context: Context) -> None:
-        site = await notifier.make_notifier(context, self.server)
-        first, second, third = (notifier.organisation(name, country) for name, country in FIRMS_TOLD)
+        site = await make_notifier(context, self.server)
+        first, second, third = (events.organisation(name, country) for name, country in FIRMS_TOLD)
         await site.knows(first, second, third)
         for each in (first, second, third):
             await site.person(each.name, (each.organisation_id, "sme_contact"))
-        await site.proposes(notifier.suggestion(first.organisation_id, second.organisation_id))
+        await site.proposes(events.suggestion(first.organisation_id, second.organisation_id))
         await site.works()
         self.told = len(self.server.mails)
-        await site.proposes(notifier.suggestion(first.organisation_id, third.organisation_id))
+        await site.proposes(events.suggestion(first.organisation_id, third.organisation_id))
         await site.composes_nothing_yet()
         self.profiles = site.profiles
         await close_post(context)
@@ -198,7 +200,7 @@ class NotifierSite:
         """Nothing of it was stored otherwise."""
 
     async def go_on(self, context: Context) -> None:
-        site = await notifier.make_notifier(context, self.server)
+        site = await make_notifier(context, self.server)
         site.profiles.cards |= self.profiles.cards
         await site.make_due()
         await site.works()
