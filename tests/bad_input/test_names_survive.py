@@ -19,7 +19,7 @@ from shared.ids import new_id
 from shared.messaging.tables import journal
 from tests.bad_input.nasty import FORMULAS
 from tests.console.conftest import Console
-from tests.console.test_pages import pages, people
+from tests.console.everybody import pages, people
 from tests.console.town import Town as Pages
 from tests.console.town import inhabit, populate
 from tests.mobility.conftest import Town, organisation, settle

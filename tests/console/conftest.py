@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import httpx
@@ -17,6 +17,9 @@ from services.console.work import begin, end
 from shared.context import Context
 from shared.contracts.topics import SERVICES
 from shared.ids import new_id
+
+if TYPE_CHECKING:
+    from tests.console.town import Town
 
 PUBLIC = "http://console.example:8000"
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
@@ -175,3 +178,14 @@ async def console(context: Callable[..., Context], public_base_url: str) -> Asyn
     yield console
     await end(made)
     await made.http.close()
+
+
+@pytest.fixture
+async def town(console: Console) -> "Town":
+    """The town, known to the console and to the played services."""
+    from tests.console.town import Town, inhabit, populate  # which begin with what is defined here
+
+    made = Town()
+    inhabit(console, made)
+    await populate(console, made)
+    return made

@@ -6,19 +6,10 @@ from typing import Any
 import pytest
 
 from tests.console.conftest import Console
-from tests.console.town import Town, inhabit, populate
+from tests.console.town import Town
 
 HOSTILE = "<script>alert(1)</script> & sons"
 FITS = "A call that fits you both"
-
-
-@pytest.fixture
-async def town(console: Console) -> Town:
-    """The town with its people in the console's projections."""
-    made = Town()
-    inhabit(console, made)
-    await populate(console, made)
-    return made
 
 
 async def shown(console: Console, town: Town, path: str) -> str:

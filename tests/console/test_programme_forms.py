@@ -9,16 +9,7 @@ import pytest
 
 from tests.console.conftest import Call, Console, Person
 from tests.console.reading import fields_of
-from tests.console.town import Town, inhabit, plain, populate
-
-
-@pytest.fixture
-async def town(console: Console) -> Town:
-    """The town, known to the console and to the played services."""
-    made = Town()
-    inhabit(console, made)
-    await populate(console, made)
-    return made
+from tests.console.town import Town, plain
 
 
 def administrator(console: Console, town: Town) -> Person:

@@ -10,18 +10,9 @@ import httpx
 import pytest
 
 from tests.console.conftest import Console, Person
-from tests.console.town import Town, inhabit, plain, populate
+from tests.console.town import Town, plain
 
 EXPLANATION = "/suggestions/[^/]+/explanation"
-
-
-@pytest.fixture
-async def town(console: Console) -> Town:
-    """The town, known to the console and to the played services."""
-    made = Town()
-    inhabit(console, made)
-    await populate(console, made)
-    return made
 
 
 async def seen(console: Console, who: Person, town: Town, **query: str) -> httpx.Response:
