@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -53,6 +53,10 @@ class ServiceSettings(BaseSettings):
     kafka_sasl_username: str | None = None
     kafka_sasl_password: SecretStr | None = None
     kafka_ssl_root_certificate: Path | None = None
+    kafka_session_seconds: float = Field(default=6.0, ge=2)
+    """A consumer that is silent for so long has left its group. 6 s is the least that Apache Kafka accepts unless told
+    otherwise; the embedded broker lets everyone who joins wait for half of it.
+    """
 
     http_host: str = "127.0.0.1"
     http_port: int = 8000

@@ -24,18 +24,23 @@ from deploy.topics import ensure_topics
 from shared.auth import Role, TokenIssuer
 from shared.database import Database
 from shared.ids import new_id
+from tests.support.databases import Databases
 from tests.support.mailbox import MailboxProcess
 
 WHOLE_STACK = ("tests/end_to_end/", "tests/faults/", "tests/browser/test_demo.py")
 """Tests that run on everything at once: they share one worker, and so the running stack."""
+MODELS = ("tests/matching/test_models.py", "tests/matching/test_adversarial.py")
+"""Tests that load the real sentence models: they share one worker, and so the loaded models."""
 
 
 class FilesAndStack(LoadScopeScheduling):  # type: ignore[misc]
-    """Gives each file of tests to one worker, and all files on the whole stack to the same one."""
+    """Gives each file of tests to one worker; all files on the whole stack to the same one, and those with models."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::", 1)[0]
-        return "the whole stack" if file.startswith(WHOLE_STACK) else file
+        if file.startswith(WHOLE_STACK):
+            return "the whole stack"
+        return "the models" if file in MODELS else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
@@ -48,6 +53,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     first = (*WHOLE_STACK, "tests/messaging/")
     items.sort(key=lambda item: next((at for at, each in enumerate(first) if item.nodeid.startswith(each)), len(first)))
 
+
+# Killed consumers are missed sooner than elsewhere; the embedded broker lets everyone who joins wait for half of it.
+os.environ.setdefault("INTERCLUSTER_KAFKA_SESSION_SECONDS", "3")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -170,20 +178,28 @@ def template(postgres: Postgres) -> Callable[[str], str]:
     return of
 
 
+@pytest.fixture(scope="session")
+def databases(postgres: Postgres) -> Iterator[Databases]:
+    """Who makes and drops the tests' databases."""
+    made = Databases(postgres)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def database_url(postgres: Postgres, template: Callable[[str], str]) -> Iterator[Callable[[str], str]]:
+def database_url(databases: Databases, template: Callable[[str], str]) -> Iterator[Callable[[str], str]]:
     """Return a function that makes a fresh, migrated database of a service and gives its address."""
     made: list[str] = []
 
     def fresh(service: str) -> str:
         name = f"{service}_{new_id().hex[-12:]}"
-        url = postgres.create_database(name, service, template=template(service))
+        url = databases.copy(template(service), name, service)
         made.append(name)
         return url
 
     yield fresh
     for name in made:
-        postgres.drop_database(name)
+        databases.drop(name)
 
 
 @pytest.fixture

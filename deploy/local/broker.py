@@ -184,6 +184,8 @@ class ApacheKafka:
             "share.coordinator.state.topic.replication.factor": "1",
             "share.coordinator.state.topic.min.isr": "1",
             "group.initial.rebalance.delay.ms": "0",
+            # On one machine a silent member may be missed sooner than in a network (settings: KAFKA_SESSION_SECONDS).
+            "group.min.session.timeout.ms": "2000",
             "log.cleaner.backoff.ms": "500",
             # A killed single node comes back in 3.5 s; with the default of 9 s it takes 11.6 s.
             "broker.session.timeout.ms": "2000",

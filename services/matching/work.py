@@ -46,7 +46,7 @@ async def read_and_match(context: Context) -> None:
     until = time.monotonic() + TURN_SECONDS
     while time.monotonic() < until:
         engine.woken.clear()
-        if not await _step(context, engine):
+        if not await one_step(context, engine):
             await heard(engine.woken, LOOK_SECONDS)
 
 
@@ -59,7 +59,8 @@ async def begin_to_lead(context: Context) -> None:
     engine.checked_readers = True
 
 
-async def _step(context: Context, engine: Engine) -> bool:
+async def one_step(context: Context, engine: Engine) -> bool:
+    """Read what waits and hold a round that is due; returns whether there may be more to do at once."""
     await follow(context.database, engine)
     try:
         read = await read_batch(context.database, engine)

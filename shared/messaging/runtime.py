@@ -20,6 +20,7 @@ from shared.messaging.parked import retry_parked
 from shared.messaging.relay import Relay
 from shared.messaging.tables import dead_letter, job, journal, parked_event, unsent
 from shared.observability import DEAD_LETTERS, JOBS_WAITING, JOURNAL_AGE, JOURNAL_UNPUBLISHED, PARKED, fault_of
+from shared.settings import ServiceSettings
 
 log = structlog.get_logger()
 
@@ -35,6 +36,7 @@ EMBEDDED_FETCH_WAIT_MS = 40
 is added to every hop; with 10 ms five idle consumers kept a fifth of a core busy in the broker and half a core in all.
 """
 FETCH_WAIT_MS = 500
+HEARTBEAT_MS = 500
 PLACE_AGAIN_SECONDS = 0.5
 
 
@@ -86,10 +88,10 @@ class MessagingRuntime:
     async def _restart_consumer(self, epoch: str) -> None:
         await self._stop_consumer()
         broker = make_broker(self.context.settings)
-        embedded = self.context.settings.kafka_profile == "embedded"
-        wait_ms = EMBEDDED_FETCH_WAIT_MS if embedded else FETCH_WAIT_MS
         positions = DatabasePositions(self.processor, epoch)
-        subscriber = subscribe(broker, self.handlers, self.processor, self.group(epoch), positions, wait_ms)
+        subscriber = subscribe(
+            broker, self.handlers, self.processor, self.group(epoch), positions, self.context.settings
+        )
         self._broker, self._subscriber, self._positions = broker, subscriber, positions
         await broker.start()
         self._consumer_epoch = epoch
@@ -227,7 +229,7 @@ def subscribe(
     processor: Processor,
     group: str,
     positions: DatabasePositions,
-    fetch_wait_ms: int = FETCH_WAIT_MS,
+    settings: ServiceSettings,
 ) -> Any:
     """Register the service's one consumer with every policy explicit; the only place that does."""
     subscriber: Any = broker.subscriber(
@@ -238,9 +240,9 @@ def subscribe(
         batch=True,
         batch_timeout_ms=IDLE_POLL_MS,
         max_records=BATCH_RECORDS,
-        session_timeout_ms=10_000,
-        heartbeat_interval_ms=1_000,
-        fetch_max_wait_ms=fetch_wait_ms,
+        session_timeout_ms=round(settings.kafka_session_seconds * 1000),
+        heartbeat_interval_ms=HEARTBEAT_MS,
+        fetch_max_wait_ms=EMBEDDED_FETCH_WAIT_MS if settings.kafka_profile == "embedded" else FETCH_WAIT_MS,
         listener=positions,
         fetch_min_bytes=1,
     )

@@ -14,7 +14,6 @@ from services.matching.ranking.ranker import Ranker, start_ranker
 from services.matching.repository import history
 from services.matching.settings import Settings
 from services.matching.training import Compared, Taught, compare, learn
-from services.matching.work import read_and_match
 from shared.clock import now
 from shared.ids import new_id
 from tests.matching.conftest import Matching, organisation
@@ -85,6 +84,6 @@ async def suggested(matching: Matching) -> UUID:
         organisation("Akku", "DE", needs=[NEED], offers=["quiet heat pumps"], sectors=("38.32",)),
         organisation("Pile", "FR", offers=[OFFER], needs=["heat pumps that are quiet"], sectors=("38.32",)),
     )
-    await read_and_match(matching.context)
+    await matching.lead()
     (row,) = (await matching.suggestions()).values()
     return row.id

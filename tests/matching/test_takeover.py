@@ -10,7 +10,6 @@ from services.matching.replay import replay
 from services.matching.repository import history, rankers
 from services.matching.suggestions import answer_suggestion
 from services.matching.training import train
-from services.matching.work import read_and_match
 from shared.contracts.matching import Answer
 from tests.matching.answered import MANY, SHIPPED, learned, remember, settings_of, suggested
 from tests.matching.conftest import Matching, identifier
@@ -24,7 +23,7 @@ async def test_after_a_takeover_all_pairs_are_scored_again_and_old_scores_can_be
     (before,) = (await matching.suggestions()).values()
     await remember(matching, MANY)
     await train(matching.context.database, settings_of(matching))
-    await read_and_match(matching.context)
+    await matching.lead()
     (after,) = (await matching.suggestions()).values()
     assert abs(after.score - before.score) >= settings_of(matching).least_change
     async with matching.context.database.session() as session:
@@ -48,7 +47,7 @@ async def test_unless_a_takeover_makes_a_round_owed_the_old_scores_would_stay(
     (before,) = (await matching.suggestions()).values()
     await remember(matching, MANY)
     await train(matching.context.database, settings_of(matching))
-    await read_and_match(matching.context)
+    await matching.lead()
     (after,) = (await matching.suggestions()).values()
     assert after.score == before.score
 
@@ -65,13 +64,13 @@ async def test_a_round_that_fails_after_a_takeover_stays_owed(
 
     monkeypatch.setattr("services.matching.rounds.apply_plan", fails)
     with pytest.raises(ConnectionError):
-        await read_and_match(matching.context)
+        await matching.lead()
     async with matching.context.database.session() as session:
         assert await rankers.is_round_owed(session)
     monkeypatch.undo()
     await matching.restart()
     matching.engine.settings.round_quiet_seconds = 0
-    await read_and_match(matching.context)
+    await matching.lead()
     async with matching.context.database.session() as session:
         assert not await rankers.is_round_owed(session)
 

@@ -96,7 +96,7 @@ def test_every_subscriber_has_its_policies_explicit() -> None:
     settings = ServiceSettings()
     kafka = make_broker(settings)
     processor = Processor("matching", None, example.handlers)  # type: ignore[arg-type]
-    subscribe(kafka, example.handlers, processor, "group", DatabasePositions(processor, "epoch"))
+    subscribe(kafka, example.handlers, processor, "group", DatabasePositions(processor, "epoch"), settings)
     subscribers = list(kafka.subscribers)
     assert len(subscribers) == 1, "one consumer per service"
     for each in subscribers:

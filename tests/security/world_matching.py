@@ -16,7 +16,7 @@ from services.matching.ranking.ranker import start_ranker
 from services.matching.reading import read_batch, read_calls
 from services.matching.repository import roadmaps, suggestions
 from services.matching.settings import Settings
-from services.matching.work import read_and_match
+from services.matching.work import begin_to_lead, one_step
 from shared.auth import Role
 from shared.clock import now
 from shared.contracts import Version
@@ -84,7 +84,9 @@ async def furnish(world: World) -> None:
 
     await organisation(OrganisationKind.SME, "PL", partner_cluster, said=(_says(StatementRole.OFFER, NEED),))
     context.settings.round_quiet_seconds = 0
-    await read_and_match(context)
+    await begin_to_lead(context)
+    while await one_step(context, engine_of(context)):
+        pass
     async with context.database.session() as session:
         scored = await session.scalar(sa.text("SELECT suggestion_id FROM scoring"))
     assert scored, "nothing was suggested"
