@@ -13,8 +13,9 @@ from uuid import UUID
 import numpy as np
 
 from services.matching.encoder.calibration import Calibration, Vectors
+from services.matching.encoder.fusion import Fused
 from services.matching.parties import StatementFact
-from services.matching.rows import SEGMENT, Columns, Names, Segment
+from services.matching.rows import SEGMENT, Columns, Names, Segment, widened
 from services.matching.search import Indexed, StatementIndex
 from shared.contracts.profiles import StatementRole
 
@@ -59,14 +60,15 @@ class StatementStore:
         where = np.array(rows, np.intp)
         for place in np.unique(where // SEGMENT):
             mine = np.flatnonzero(where // SEGMENT == place)
-            self._matrices[place][where[mine] % SEGMENT] = np.stack([vectors[each] for each in mine])
+            said: Fused | Vectors = np.stack([vectors[each] for each in mine.tolist()])
+            self._matrices[place][where[mine] % SEGMENT] = widened(said)
 
     def drop(self, ids: Iterable[UUID]) -> None:
         """Take statements out; unknown ones are passed over."""
         for each in ids:
             row = self._rows.pop(each, None)
             if row is not None:
-                self._columns.serial[row] = 0
+                self._columns.serial[row] = self._columns.ground[row] = 0
                 self._facts[row] = None
                 self._left[row // SEGMENT].add(row)
 

@@ -127,8 +127,6 @@ class World:
                 except BaseException:
                     self._begin()  # half loaded it would be wrong for good
                     raise
-                if many:
-                    freeze_objects()
             self._horizon = horizon
             return len(stale)
 
@@ -212,10 +210,11 @@ class World:
 
 @contextmanager
 def without_collections() -> Iterator[None]:
-    """Let no garbage collection look again and again at the millions of objects that are being made."""
+    """Let no garbage collection look again and again at the millions of objects that are being made, nor later."""
     gc.disable()
     try:
         yield
+        freeze_objects()
     finally:
         gc.enable()
 

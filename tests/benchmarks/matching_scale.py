@@ -1,4 +1,4 @@
-"""Matching at scale: a round after one change, restart, bulk, and searches beside what others can do here."""
+"""Matching at scale: a round after one change, restart, bulk, and searches."""
 
 import asyncio
 import json
@@ -7,7 +7,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -17,19 +17,16 @@ from deploy.local.environment import MODELS
 from deploy.local.postgres import Postgres
 from services.matching.encoder.encoder import Chosen, load_encoder
 from services.matching.encoder.errors import ModelUnavailableError
-from services.matching.encoder.spaces import ReadText, ground_of
-from services.matching.repository import searching
-from services.matching.repository.searching import Filter
-from services.matching.search import Query, StatementIndex
+from services.matching.encoder.spaces import ReadText
+from services.matching.search import StatementIndex
 from tests.benchmarks.bulk import lines, texts_of
-from tests.benchmarks.figures import Figure, at_least, at_most
+from tests.benchmarks.figures import Figure, at_most
+from tests.benchmarks.searches import searches
 from tests.benchmarks.sites import MODEL, Site, holds, open_site, put_first_round_in
 
 SIZES = (1_000, 10_000, 100_000)
 CHANGES = 7
 BULK = 10_000
-QUERIES = 40
-RESULTS = 10
 ENCODED = 500
 """Texts encoded to know how long the encoder takes for one: all of them would take minutes."""
 
@@ -56,7 +53,10 @@ async def measure(folder: Path, organisations: int, progress: Progress) -> list[
     finally:
         postgres.stop()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    return [*figures, Figure("peak memory of these benchmarks", peak, "MB", note="with faiss's copy, if it is there")]
+    return [
+        *figures,
+        Figure("peak memory of these benchmarks", peak, "MB", note="with faiss's two copies, if it is there"),
+    ]
 
 
 async def _of_size(
@@ -65,7 +65,7 @@ async def _of_size(
     figures = [_restart(site, size, progress)] if largest else []
     await site.refresh()
     if largest:
-        figures += await _searches(site, size, progress)
+        figures += await searches(site, size, progress)
     progress(f"{size}: what an earlier round has left is put in")
     put_first_round_in(site)
     assert holds(site), "the lists put in are not those that comparing everything gives"
@@ -158,77 +158,6 @@ def _bulk(site: Site, progress: Progress) -> list[Figure]:
         Figure("encoding alone", encoding, "s", note=scaled),
         at_most("bulk beside encoding alone", (encoding + compared + allocated) / encoding, "×", 1.25),
     ]
-
-
-async def _searches(site: Site, size: int, progress: Progress) -> list[Figure]:
-    """One search after the other, each in an exact way: recall is 1 everywhere."""
-    index = site.world.index
-    queries = [Query(site.made.query(number, "en"), ground_of("en")) for number in range(QUERIES)]
-    figures = []
-    faiss = _faiss(index, progress)
-    for share, country in (("1 %", "MT"), ("10 %", "DE"), ("no", None)):
-        progress(f"{size}: searches under a filter of {share}")
-        ours = await _rate(queries, lambda query, country=country: _done(index.search(query, RESULTS, None, country)))
-        figures.append(Figure(f"searches, {share} filter", ours, "queries/s"))
-        if country is not None:
-            async with site.database.session() as session:
-
-                async def compare(query: Query, country: str = country) -> object:
-                    wanted = Filter(MODEL, country=country)
-                    return await searching.closest_exactly(session, wanted, query.vector, RESULTS)
-
-                theirs = await _rate(queries[: QUERIES // 4], compare)
-            beside = f"pgvector, exact behind the filter: {theirs:,.1f} queries/s"
-            figures.append(at_least(f"… beside pgvector, {share} filter", ours / theirs, "×", 1, beside))
-        if faiss is not None:
-            rate = await _rate(queries, lambda query, country=country: _done(faiss(query, country)))
-            beside = f"faiss IndexFlatIP: {rate:,.1f} queries/s"
-            figures.append(
-                at_least(f"… beside faiss-flat, {share} filter", ours / rate, "×", 1, beside)
-                if country is not None
-                else Figure("… beside faiss-flat, no filter", ours / rate, "×", note=beside)
-            )
-    return figures
-
-
-async def _done(result: object) -> object:
-    return result
-
-
-async def _rate(queries: list[Query], search: Callable[[Query], Awaitable[object]]) -> float:
-    await search(queries[0])
-    taken = []
-    for query in queries:
-        started = time.perf_counter()
-        await search(query)
-        taken.append(time.perf_counter() - started)
-    return 1 / median(taken)
-
-
-def _faiss(index: StatementIndex, progress: Progress) -> Callable[[Query, str | None], object] | None:
-    """Return a search in faiss's exact index over the same vectors, with its quickest selector; made beforehand."""
-    try:
-        import faiss
-    except ImportError:
-        progress("faiss is not compared with: python -m pip install faiss-cpu (only the benchmark wants it)")
-        return None
-    rows = index.live
-    flat = faiss.IndexFlatIP(index.segments[0].matrix.shape[1])
-    for start in range(0, len(rows), 8192):
-        flat.add(index.vectors(rows[start : start + 8192]))
-    selectors: dict[str, object] = {}
-    for country in ("MT", "DE"):
-        number = index.country(country)
-        chosen = np.flatnonzero(index.columns.country[rows] == number)
-        bits = np.zeros((len(rows) + 7) // 8 * 8, np.uint8)
-        bits[chosen] = 1
-        selectors[country] = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(np.packbits(bits, bitorder="little")))
-
-    def search(query: Query, country: str | None) -> object:
-        vector = query.vector.astype(np.float32)[None]
-        return flat.search(vector, RESULTS, params=selectors[country]) if country else flat.search(vector, RESULTS)
-
-    return search
 
 
 def main(folder: Path, organisations: int, progress: Progress) -> list[Figure]:

@@ -30,12 +30,12 @@ VECTORS = 'SELECT text_hash, halfvec_send("values") FROM text_vector WHERE model
 
 async def organisations(session: AsyncSession, ids: Collection[UUID] | None) -> Any:
     """Return the columns of organisations that matching works with."""
-    return await session.execute(sa.text(ORGANISATIONS), {"ids": None if ids is ALL else list(ids)})
+    return (await session.execute(sa.text(ORGANISATIONS), {"ids": None if ids is ALL else list(ids)})).all()
 
 
 async def statements(session: AsyncSession, ids: Collection[UUID] | None) -> Any:
     """Return the columns of the statements of active organisations."""
-    return await session.execute(sa.text(STATEMENTS), {"ids": None if ids is ALL else list(ids)})
+    return (await session.execute(sa.text(STATEMENTS), {"ids": None if ids is ALL else list(ids)})).all()
 
 
 async def vectors(

@@ -161,7 +161,7 @@ async def all_changes(session: AsyncSession) -> dict[UUID, Change]:
         " (SELECT organisation_id, count(*) AS said, count(encoded_with) AS read FROM statement"
         " GROUP BY organisation_id) s ON s.organisation_id = o.id"
     )
-    return {row[0]: Change(*row[1:]) for row in await session.execute(query)}
+    return {row[0]: Change(*row[1:]) for row in (await session.execute(query)).all()}
 
 
 async def organisation(session: AsyncSession, organisation_id: UUID) -> Organisation | None:
