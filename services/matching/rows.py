@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -70,8 +71,8 @@ class Names:
     rows: Mapping[UUID, int]
 
 
-def widened(vectors: npt.NDArray[np.float16] | Vectors) -> Vectors:
-    """Return the same finite numbers with 32 bits, shape (rows, width).
+def widened(vectors: npt.NDArray[Any]) -> Vectors:
+    """Return finite numbers of 16 or 32 bits with 32 bits, shape (rows, width).
 
     Numpy turns halves into floats one by one; with whole numbers it does several at once, in a third of the time: sign
     and digits go to their places, and the exponent, which counts from 15 in halves and from 127 in floats, is made up

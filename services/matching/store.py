@@ -13,7 +13,6 @@ from uuid import UUID
 import numpy as np
 
 from services.matching.encoder.calibration import Calibration, Vectors
-from services.matching.encoder.fusion import Fused
 from services.matching.parties import StatementFact
 from services.matching.rows import SEGMENT, Columns, Names, Segment, widened
 from services.matching.search import Indexed, StatementIndex
@@ -54,14 +53,15 @@ class StatementStore:
         rows, vectors = [], []
         for entry in entries:
             self.drop((entry.statement.id,))
-            rows.append(self._empty_row(self._kind(entry), len(entry.vector)))
+            kind = self._kind(entry)
+            rows.append(self._empty_row(kind, len(entry.vector)))
             vectors.append(entry.vector)
-            self._note(rows[-1], entry)
+            self._note(rows[-1], kind, entry)
         where = np.array(rows, np.intp)
         for place in np.unique(where // SEGMENT):
             mine = np.flatnonzero(where // SEGMENT == place)
-            said: Fused | Vectors = np.stack([vectors[each] for each in mine.tolist()])
-            self._matrices[place][where[mine] % SEGMENT] = widened(said)
+            said = [vectors[each] for each in mine.tolist()]
+            self._matrices[place][where[mine] % SEGMENT] = widened(np.stack(said))
 
     def drop(self, ids: Iterable[UUID]) -> None:
         """Take statements out; unknown ones are passed over."""
@@ -82,13 +82,13 @@ class StatementStore:
         names = Names(dict(self._countries), self._organisations, self._numbers, self._rows)
         return StatementIndex(segments, columns, list(self._facts), names, self._calibrations)
 
-    def _note(self, row: int, entry: Indexed) -> None:
+    def _note(self, row: int, kind: Kind, entry: Indexed) -> None:
         fact, columns = entry.statement, self._columns
         place = row // SEGMENT
         self._used[place] = max(self._used[place], row % SEGMENT + 1)
         columns.serial[row] = next(SERIALS)
         columns.ground[row] = entry.ground
-        columns.country[row] = self._kind(entry)[1]
+        columns.country[row] = kind[1]
         columns.organisation[row] = self._number(fact.organisation_id)
         columns.high[row], columns.low[row] = fact.id.int >> 64, fact.id.int & HALF
         self._facts[row] = fact

@@ -9,7 +9,7 @@ import asyncio
 import gc
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import aclosing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, overload
@@ -178,14 +178,16 @@ class World:
         """Put statements with their vectors into the store; returns the ids of those that have one."""
         placed = set()
         if missing:
-            async for some in loading.vectors(session, self.model, loading.ALL if everything else missing.keys()):
-                entries = [
-                    Indexed(fact, countries[fact.organisation_id], _ground(fact.language), vector)
-                    for text_hash, vector in some
-                    for fact in missing.get(text_hash, ())
-                ]
-                self._store.put(entries)
-                placed |= {each.statement.id for each in entries}
+            wanted = loading.ALL if everything else missing.keys()
+            async with aclosing(loading.vectors(session, self.model, wanted)) as vectors:
+                async for some in vectors:
+                    entries = [
+                        Indexed(fact, countries[fact.organisation_id], _ground(fact.language), vector)
+                        for text_hash, vector in some
+                        for fact in missing.get(text_hash, ())
+                    ]
+                    self._store.put(entries)
+                    placed |= {each.statement.id for each in entries}
         return placed
 
     def _know(

@@ -1,6 +1,7 @@
 """The picture in memory follows the database: whatever order changes commit in, and only they are read."""
 
 from collections.abc import Callable
+from contextlib import aclosing
 
 import pytest
 import sqlalchemy as sa
@@ -9,7 +10,7 @@ from services.matching.encoder.encoder import Encoder
 from services.matching.encoder.fusion import load_fusion
 from services.matching.engine import Engine
 from services.matching.organisations import take_over
-from services.matching.repository import profiles
+from services.matching.repository import loading, profiles
 from services.matching.settings import Settings
 from services.matching.world import World
 from shared.context import Context
@@ -147,6 +148,21 @@ async def test_a_load_that_breaks_off_is_done_again(matching: Matching, monkeypa
     assert not world.known
     await look(matching, world)
     assert len(world.index) == 2
+
+
+async def test_who_stops_reading_vectors_can_go_on_with_the_session(
+    matching: Matching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next ones are asked for before these are worked on."""
+    monkeypatch.setattr(loading, "AT_ONCE", 1)
+    await matching.hear(organisation("Akku", "DE", needs=[NEED, OTHER]), organisation("Pile", "FR", offers=["a third"]))
+    await matching.read()
+    async with matching.context.database.session() as session:
+        await profiles.oldest_open(session)
+        async with aclosing(loading.vectors(session, matching.engine.version, loading.ALL)) as vectors:
+            assert len(await anext(vectors)) == 1
+        async with aclosing(loading.vectors(session, matching.engine.version, loading.ALL)) as vectors:
+            assert len([each async for some in vectors for each in some]) == 3
 
 
 async def test_who_now_fits_somebody_better_changes_that_ones_list_too(context: Callable[..., Context]) -> None:

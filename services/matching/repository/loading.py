@@ -1,6 +1,7 @@
 """SQL for the picture of the database that is kept in memory: plain columns in bulk, without objects of the tables."""
 
-from collections.abc import AsyncIterator, Collection
+import asyncio
+from collections.abc import AsyncGenerator, Collection
 from typing import Any
 from uuid import UUID
 
@@ -40,8 +41,9 @@ async def statements(session: AsyncSession, ids: Collection[UUID] | None) -> Any
 
 async def vectors(
     session: AsyncSession, model: str, text_hashes: Collection[bytes] | None
-) -> AsyncIterator[list[tuple[bytes, npt.NDArray[np.float16]]]]:
-    """Yield the stored vectors of these texts with their hashes, some at a time; the session has begun already.
+) -> AsyncGenerator[list[tuple[bytes, npt.NDArray[np.float16]]], None]:
+    """Yield the stored vectors of these texts with their hashes, some at a time. The session has begun already, and
+    does nothing else until this generator is closed.
 
     The driver's own cursor: half a gigabyte goes through it when a large site starts.
     """
@@ -50,6 +52,13 @@ async def vectors(
         cursor = await connection.cursor(VECTORS, model)
     else:
         cursor = await connection.cursor(f"{VECTORS} AND text_hash = ANY($2)", model, list(text_hashes))
-    while rows := await cursor.fetch(AT_ONCE):
-        together = np.frombuffer(b"".join([row[1] for row in rows]), ">f2").reshape(len(rows), -1)[:, 2:]
-        yield list(zip([row[0] for row in rows], together.astype(np.float16), strict=True))
+    ahead = asyncio.ensure_future(cursor.fetch(AT_ONCE))
+    try:
+        while rows := await ahead:
+            ahead = asyncio.ensure_future(cursor.fetch(AT_ONCE))
+            await asyncio.sleep(0)  # the database makes the next ones while these are put in their place
+            together = np.frombuffer(b"".join([row[1] for row in rows]), ">f2").reshape(len(rows), -1)[:, 2:]
+            yield list(zip([row[0] for row in rows], together.astype(np.float16), strict=True))
+    finally:
+        ahead.cancel()
+        await asyncio.gather(ahead, return_exceptions=True)
