@@ -20,8 +20,9 @@ from services.matching.market import market_of
 from services.matching.parties import Party, StatementFact
 from services.matching.ranking.ranker import start_ranker
 from services.matching.scoring import Judge, Scored, one_of_each_firm
-from services.matching.search import Indexed, StatementIndex
+from services.matching.search import Indexed
 from services.matching.settings import Settings
+from services.matching.store import index_of
 from shared.contracts.profiles import OrganisationKind, StatementRole
 from tests.benchmarks.bulk import lines
 from tests.benchmarks.figures import Figure, at_most
@@ -73,7 +74,7 @@ def candidates(records: Iterable[Record], encoder: Encoder, settings: Settings) 
         for (owner, country, role, number, each), read, vector in zip(said, reads, vectors, strict=True)
         if read.text
     ]
-    index = StatementIndex(entries, encoder.fusion.calibrations)
+    index = index_of(entries, encoder.fusion.calibrations)
     considering = Considering(settings.least_similarity, settings.least_score)
     found = considering.candidates(index, parties, Judge(start_ranker()))
     return one_of_each_firm(found.scored, parties)
