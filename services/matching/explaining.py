@@ -18,9 +18,12 @@ from services.matching.schemas import (
     ScoredWith,
     SuggestionView,
 )
+from services.matching.scoring import BY_REGION
 from services.matching.texts import Texts, written_language
 from shared.contracts.matching import Evidence
 
+NEAR_KM = 150
+"""Regions whose main places lie so close are said to be close to each other."""
 SHOWN_LENGTH = 320
 """Characters of a statement that are shown beside the reason."""
 
@@ -80,7 +83,7 @@ def factors_told(grounds: Grounds, texts: Texts) -> list[FactorShare]:
     return [
         FactorShare(
             name=name,
-            text=_factor_text(name, grounds.values.get(name), texts),
+            text=_factor_text(name, grounds.values, texts),
             share=grounds.shares[name],
             value=grounds.values.get(name),
         )
@@ -98,7 +101,7 @@ def against(grounds: Grounds, texts: Texts) -> list[str]:
         if missing:
             said.append(texts(missing))
         elif grounds.shares.get(name, 0.0) < 0:
-            said.append(texts("against.other", text=_factor_text(name, value, texts)))
+            said.append(texts("against.other", text=_factor_text(name, grounds.values, texts)))
     return said
 
 
@@ -152,12 +155,15 @@ def _meeting(each: Evidence, names: Mapping[UUID, str], texts: Texts, reader: Re
     )
 
 
-def _factor_text(name: str, value: float | None, texts: Texts) -> str:
+def _factor_text(name: str, values: Mapping[str, float], texts: Texts) -> str:
     """Return a factor in words; a ranker may look at something that has no words yet, which is named as it is.
 
     ``percent`` is for values of 0…1, ``km`` for thousands of kilometres.
     """
+    value = values.get(name)
     grade = "" if value is None else "none" if value <= 0 else "full" if value >= 1 else "some"
+    if name == "distance" and value is not None and BY_REGION in values:
+        grade = "near" if 1000 * value <= NEAR_KM else "regions"
     key = texts.first_of(f"factor.{name}.{grade}", f"factor.{name}") or "factor.other"
     percent, km = ("–", "–") if value is None else (texts.number(100 * value), texts.number(10 * round(100 * value)))
     return texts(key, name=name.replace("_", " "), percent=percent, km=km)

@@ -49,6 +49,7 @@ class Party:
     tags: tuple[str, ...] = ()
     clusters: tuple[UUID, ...] = ()
     undertaking_group: str | None = None
+    region: str | None = None
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,7 @@ def facts_of(party: Party) -> dict[str, Any]:
         "kind": str(party.kind), "name": party.name, "country": party.country, "sectors": list(party.sectors),
         "languages": list(party.languages), "tags": list(party.tags),
         "clusters": [str(each) for each in party.clusters], "undertaking_group": party.undertaking_group,
+        "region": party.region,
     }  # fmt: skip
 
 
@@ -125,6 +126,7 @@ def party_from(organisation_id: UUID, facts: Mapping[str, Any]) -> Party:
         tags=tuple(facts["tags"]),
         clusters=tuple(UUID(each) for each in facts["clusters"]),
         undertaking_group=facts["undertaking_group"],
+        region=facts.get("region"),  # profiles were kept before regions counted
     )
 
 

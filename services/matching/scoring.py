@@ -9,7 +9,10 @@ from services.matching.ranking.cooperation import Past
 from services.matching.ranking.network import Network
 from services.matching.ranking.ranker import DECIMALS as DECIMALS
 from services.matching.ranking.ranker import Ranker
-from shared.reference.distances import distance_km
+from shared.reference.distances import distance_km, regions_km
+
+BY_REGION = "regions"
+"""Among the factors of a pair: 1 when its distance is that of the two regions. No ranker judges it."""
 
 
 @dataclass(frozen=True, order=True)
@@ -58,17 +61,16 @@ def factors_of(one: Party, other: Party, best: tuple[Meeting, ...], judge: Judge
     """Return what is known of a pair, by factor.
 
     ``statements`` and ``both_ways``: similarity 0…1 of the better and of the other direction; ``sectors``: 0…1;
-    ``languages``, ``tags``: 1 if they have one in common; ``distance``: thousands of km between their countries' main
-    cities, left out when unknown; ``network``: weight of common earlier partners, unless both
-    have enough of them for what :mod:`.ranking.cooperation` says (its factors' names).
+    ``languages``, ``tags``: 1 if they have one in common; ``distance``: thousands of km between their regions (then
+    ``regions`` is 1) or, unless both are known, their countries' main cities, left out when unknown; ``network``:
+    weight of common earlier partners, unless both have enough of them for what :mod:`.ranking.cooperation` says (its
+    factors' names).
     """
     if not best:
         raise ValueError("a pair without statements that met has no score")
     past = judge.past.factors(one.id, other.id) if judge.past is not None else {}
     known = dict(past) or {"network": round(judge.network.common(one.id, other.id), DECIMALS)}
-    apart = distance_km(one.country, other.country)
-    if apart is not None:
-        known["distance"] = round(apart / 1000, 3)
+    known |= _distance(one, other)
     return {
         "statements": best[0].similarity,
         "both_ways": best[1].similarity if len(best) > 1 else 0.0,
@@ -77,6 +79,14 @@ def factors_of(one: Party, other: Party, best: tuple[Meeting, ...], judge: Judge
         "tags": float(bool(set(one.tags) & set(other.tags))),
         **known,
     }
+
+
+def _distance(one: Party, other: Party) -> dict[str, float]:
+    between = regions_km(one.region, other.region) if one.region and other.region else None
+    apart = distance_km(one.country, other.country) if between is None else between
+    if apart is None:
+        return {}
+    return {"distance": round(apart / 1000, 3), **({BY_REGION: 1.0} if between is not None else {})}
 
 
 def best_per_direction(meetings: Iterable[Meeting]) -> tuple[Meeting, ...]:

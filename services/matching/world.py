@@ -237,4 +237,5 @@ def _party(row: Any) -> Party:
         tuple(row.tags),
         tuple(row.clusters),
         row.undertaking_group,
+        row.region,
     )

@@ -15,7 +15,7 @@ from services.matching.parties import Party
 from services.matching.ranking import cooperation
 from services.matching.ranking.ranker import BEFORE, DECIMALS, Curve, Ranker, start_ranker
 from services.matching.schemas import ExplanationView, ScoredWith, SuggestionView
-from services.matching.scoring import Judge, Meeting, factors_of
+from services.matching.scoring import BY_REGION, Judge, Meeting, factors_of
 from services.matching.texts import WRITTEN, Texts, catalogue, written_language
 from shared.contracts.matching import Evidence
 from shared.contracts.profiles import OrganisationKind
@@ -117,6 +117,28 @@ def test_what_is_known_of_the_pair_stands_beside_its_share() -> None:
 def test_a_long_way_is_said_in_kilometres(language: str, expected: str) -> None:
     assert expected in explained({"statements": 0.7, "distance": 2.149}, language=language).against
     assert explained({"statements": 0.7, "distance": 0.3}, language=language).against == []
+
+
+@pytest.mark.parametrize(
+    ("language", "km", "expected"),
+    [
+        ("en", 0.063, "Their regions lie close to each other, about 60 km apart"),
+        ("en", 0.512, "Their regions lie about 510 km apart"),
+        ("de", 0.063, "Ihre Regionen liegen nah beieinander, etwa 60 km"),
+        ("de", 0.512, "Ihre Regionen liegen etwa 510 km auseinander"),
+        ("fr", 0.063, "Leurs régions sont proches l’une de l’autre, à environ 60 km"),
+        ("fr", 0.512, "Leurs régions sont distantes d’environ 510 km"),
+        ("pl", 0.063, "Ich regiony leżą blisko siebie, dzieli je około 60 km"),
+        ("pl", 0.512, "Ich regiony dzieli około 510 km"),
+    ],
+)
+def test_what_lies_between_two_regions_is_said_of_the_regions(language: str, km: float, expected: str) -> None:
+    shown = explained({"statements": 0.7, "distance": km, BY_REGION: 1.0}, language=language)
+    assert expected in [each.text for each in shown.factors]
+    assert BY_REGION not in {each.name for each in shown.factors}
+    without = explained({"statements": 0.7, "distance": km}, language=language)
+    assert expected not in [each.text for each in without.factors]
+    assert without.score == shown.score
 
 
 def test_a_factor_that_has_no_words_yet_is_named_as_it_is() -> None:

@@ -15,6 +15,7 @@ from services.matching.outcomes import note_connection
 from services.matching.ranking.cooperation import RecordedPast
 from services.matching.ranking.ranker import Curve, start_ranker
 from services.matching.reading import read_batch
+from services.matching.recording import facts_of, party_from
 from services.matching.replay import Replayed, replay
 from services.matching.repository import history, profiles
 from services.matching.rounds import run_round
@@ -111,6 +112,60 @@ async def test_a_new_release_brings_its_ranker_unless_one_has_learned(matching: 
             row = await history.ranker_in_state(session, ACTIVE)
         assert row is not None
         assert row.version == expected.version
+
+
+@pytest.fixture
+async def before_regions(matching: Matching, monkeypatch: pytest.MonkeyPatch) -> UUID:
+    """A suggestion made when no region was looked at; since then the same profiles are kept with theirs."""
+    await begin_to_lead(matching.context)
+    await matching.hear(
+        organisation("Akku", "DE", needs=[NEED], offers=["quiet heat pumps"], region="DE132"),
+        organisation("Pile", "FR", offers=[OFFER], needs=["heat pumps that are quiet"], region="FRF11"),
+    )
+    with monkeypatch.context() as then:
+        then.setattr("services.matching.scoring.regions_km", lambda one, other: None)
+        await matching.settle()
+    ((pair, row),) = (await matching.suggestions()).items()
+    async with matching.context.database.transaction() as session:
+        await session.execute(sa.text("UPDATE profile_version SET facts = facts - 'region'"))
+    async with matching.context.database.transaction() as session:
+        for side in pair:
+            known = matching.engine.world.known[identifier(side)]
+            facts = {**facts_of(known.party), "statements": []}
+            kept = {"organisation_id": known.party.id, "version": known.version, "facts": facts, "text_hashes": []}
+            await history.keep_profiles(session, [kept])
+        rows = (await session.execute(sa.text("SELECT facts FROM profile_version"))).scalars().all()
+    assert {each["region"] for each in rows} == {"DE132", "FRF11"}
+    assert all(each["statements"] for each in rows), "what is kept of a profile is not lost for its region"
+    return row.id
+
+
+async def test_a_score_of_before_regions_counted_comes_out_the_same(matching: Matching, before_regions: UUID) -> None:
+    first = await again(matching, before_regions)
+    assert first.same
+    assert first.again.factors == first.scoring.factors
+
+
+async def test_with_the_regions_of_today_in_it_such_a_replay_would_differ(
+    matching: Matching, before_regions: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Negative control of the test above."""
+    monkeypatch.setattr("services.matching.replay._party", lambda side, row, kept: party_from(side, row.facts))
+    assert not (await again(matching, before_regions)).same
+
+
+async def test_a_score_by_regions_comes_out_the_same(matching: Matching) -> None:
+    await begin_to_lead(matching.context)
+    await matching.hear(
+        organisation("Akku", "DE", needs=[NEED], region="DE132"),
+        organisation("Pile", "FR", offers=[OFFER], region="FRF11"),
+    )
+    await matching.settle()
+    (row,) = (await matching.suggestions()).values()
+    found = await again(matching, row.id)
+    assert found.same
+    assert found.again.factors == found.scoring.factors
+    assert found.scoring.factors["distance"] < 0.1
 
 
 @pytest.mark.parametrize("guard", ["ranker", "constants", "profiles", "network"])

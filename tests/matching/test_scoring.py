@@ -3,13 +3,14 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.matching.parties import Party, may_meet, pair_of
 from services.matching.ranking.network import Network, Tie, network_of
 from services.matching.ranking.ranker import start_ranker
-from services.matching.scoring import Judge, Meeting, best_first, score_pair, sector_closeness
+from services.matching.scoring import BY_REGION, Judge, Meeting, best_first, score_pair, sector_closeness
 from shared.contracts.profiles import OrganisationKind
 
 SME = OrganisationKind.SME
@@ -90,6 +91,27 @@ def test_common_partners_speak_for_a_pair_and_rare_ones_more() -> None:
     )
     assert score_pair(one, other, met, JUDGE).score < common.score < rare.score
     assert network_of([]) == Network()
+
+
+def distance(one: Party, other: Party) -> dict[str, float]:
+    """Return what a score knows of the way between two."""
+    known = score_pair(one, other, [meeting(one, other, 0.6)], JUDGE).factors
+    return {name: value for name, value in known.items() if name in ("distance", BY_REGION)}
+
+
+def test_two_regions_that_are_known_say_how_far_it_is_else_the_countries_do() -> None:
+    freiburg, strasbourg = party(1, region="DE132"), party(2, "FR", region="FRF11")
+    assert distance(freiburg, strasbourg) == {"distance": pytest.approx(0.065, abs=0.015), BY_REGION: 1.0}
+    by_country = {"distance": pytest.approx(0.88, abs=0.03)}
+    for one, other in ((party(1), strasbourg), (freiburg, party(2, "FR")), (freiburg, party(2, "FR", region="FR999"))):
+        assert distance(one, other) == distance(party(1), party(2, "FR")) == by_country
+    assert distance(party(1, "ZZ"), strasbourg) == {}
+
+
+@given(st.floats(0, 20), st.floats(0, 20))
+def test_farther_is_never_better(one: float, other: float) -> None:
+    nearer, farther = (start_ranker().judge({"distance": each}).score for each in sorted((one, other)))
+    assert nearer >= farther
 
 
 def test_sectors_are_close_by_class_or_by_division() -> None:

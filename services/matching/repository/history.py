@@ -55,13 +55,21 @@ async def one_at_a_time(session: AsyncSession) -> None:
 
 
 async def keep_profiles(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Keep profile versions that a scoring has used; of a known one more statements may have been read by now."""
+    """Keep profile versions that a scoring has used.
+
+    Of a known one more statements may have been read by now; one that was kept before regions counted gets its region.
+    """
     if not rows:
         return
     new = insert(ProfileVersion)
     more = sa.func.cardinality(new.excluded.text_hashes) > sa.func.cardinality(col(ProfileVersion.text_hashes))
-    update = {"facts": new.excluded.facts, "text_hashes": new.excluded.text_hashes}
-    keep = new.on_conflict_do_update(index_elements=["organisation_id", "version"], set_=update, where=more)
+    known, placed = col(ProfileVersion.facts), sa.func.jsonb_build_object("region", new.excluded.facts["region"])
+    update = {
+        "facts": sa.case((more, new.excluded.facts), else_=known.op("||")(placed)),
+        "text_hashes": sa.case((more, new.excluded.text_hashes), else_=col(ProfileVersion.text_hashes)),
+    }
+    changed = sa.or_(more, sa.not_(known.op("?", return_type=sa.Boolean())("region")))
+    keep = new.on_conflict_do_update(index_elements=["organisation_id", "version"], set_=update, where=changed)
     await session.execute(keep, [dict(each) for each in rows])
 
 

@@ -17,8 +17,8 @@ ALL = None
 """In place of ids: everybody's."""
 
 ORGANISATIONS = (
-    "SELECT id, kind, name, country, sectors, languages, tags, clusters, undertaking_group, status, version_epoch,"
-    " version_n FROM organisation WHERE CAST(:ids AS uuid[]) IS NULL OR id = ANY(CAST(:ids AS uuid[]))"
+    "SELECT id, kind, name, country, sectors, languages, tags, clusters, undertaking_group, region, status,"
+    " version_epoch, version_n FROM organisation WHERE CAST(:ids AS uuid[]) IS NULL OR id = ANY(CAST(:ids AS uuid[]))"
 )
 STATEMENTS = (
     "SELECT s.id, s.organisation_id, s.role, s.language, s.text, s.text_hash FROM statement s"
