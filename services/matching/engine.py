@@ -32,6 +32,10 @@ RETRY_SECONDS = 30.0
 """A missing model is looked for again after so long: preparing the models mends a running service."""
 
 
+SURELY_A_LANGUAGE = 60
+"""Characters. Of shorter questions the language can't be told ("energy storage": Norwegian): they may be English."""
+
+
 @dataclass(frozen=True)
 class LastChange:
     """The newest change noticed: its number, when (monotonic seconds), and how long after the one before."""
@@ -191,6 +195,21 @@ class Engine:
         except ModelUnavailableError as error:
             raise Problem(503, "models-unavailable", f"Semantic search is off: {error}") from error
         return Query((await self.encode([read], encoder))[0], ground_of(read.language) if read.text else 0), encoder
+
+    async def close_calls(self, read: ReadText, at_least: float) -> dict[UUID, float]:
+        """Return the open calls that a question is close to, with their similarities 0…1; none changes meanwhile."""
+        shown = self.shown
+        index, comparison = shown.calls.index, shown.calls.comparison
+        encoder = await self.reader(shown)
+        if encoder is None or not len(index):
+            return {}
+        languages = {read.language, "en"} if len(read.text) < SURELY_A_LANGUAGE else {read.language}
+        reads = [comparison.question(ReadText(each, read.text)) for each in sorted(languages)]
+        found: dict[UUID, float] = {}
+        for each, fused in zip(reads, await self.encode(reads, encoder), strict=True):
+            for call_id, similarity in index.closest(fused, each.language, at_least).items():
+                found[call_id] = max(similarity, found.get(call_id, 0.0))
+        return found
 
     def close(self) -> None:
         """Stop the encoder's thread after what it is doing."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.matching.calls.book import CallBook
+from services.matching.calls.comparing import comparison_for
 from services.matching.considering import Considering
 from services.matching.encoder.fusion import Fusion, fusion_from
 from services.matching.settings import Settings
@@ -35,6 +36,6 @@ def picture_of(version: str, recipe: Mapping[str, Any], settings: Settings) -> P
         recipe,
         fusion,
         World(version, fusion.calibrations),
-        CallBook(version, fusion.calibrations, settings.least_call_similarity),
+        CallBook(version, comparison_for(version, fusion), settings.least_call_similarity),
         Considering(settings.least_similarity, settings.least_score),
     )

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
+from services.matching.calls.comparing import comparison_for
+from services.matching.calls.words import CallWords
 from services.matching.encoder.encoder import Encoder
 from services.matching.encoder.spaces import ReadText
 from services.matching.engine import Engine
@@ -55,18 +57,32 @@ async def _read(database: Database, engine: Engine, batch: Batch, table: Table) 
 
 
 async def vectors_by(database: Database, engine: Engine, reader: Encoder, batch: Batch) -> list[Row]:
-    """Return the vectors of the texts of a batch that this encoder has not read yet."""
+    """Return the vectors of the texts of a batch that this encoder has not read yet; of a call several may be read."""
     async with database.session() as session:
         known = await profiles.known_vectors(session, reader.version, {each.text_hash for each in batch})
-    return await _encode(engine, reader, _texts(batch, known))
+    unread = {each.text_hash: each for each in batch if each.read_text and each.text_hash not in known}
+    comparison = comparison_for(reader.version, reader.fusion)
+    texts: dict[bytes, ReadText] = {}
+    parts_of: dict[bytes, list[bytes]] = {}
+    for text_hash, each in unread.items():
+        reads = comparison.reads(words_of(each)) if isinstance(each, Call) else (_said(each),)
+        parts_of[text_hash] = [text_hash + bytes([place]) for place in range(len(reads))]
+        texts |= dict(zip(parts_of[text_hash], reads, strict=True))
+    found = dict(await _encode(engine, reader, texts))
+    return [
+        (text_hash, comparison.to_store(np.stack(parts)) if isinstance(unread[text_hash], Call) else parts[0])
+        for text_hash, names in parts_of.items()
+        if len(parts := [found[each] for each in names if each in found]) == len(names)
+    ]
 
 
-def _texts(batch: Batch, known: set[bytes]) -> dict[bytes, ReadText]:
-    return {
-        each.text_hash: ReadText(each.language, each.read_text)
-        for each in batch
-        if each.read_text and each.text_hash not in known
-    }
+def _said(statement: Statement) -> ReadText:
+    return ReadText(statement.language, statement.read_text)
+
+
+def words_of(call: Call) -> CallWords:
+    """Return what a call says."""
+    return CallWords(call.supplied_id, call.title, call.language, call.read_text)
 
 
 async def _encode(engine: Engine, reader: Encoder, texts: dict[bytes, ReadText]) -> list[Row]:

@@ -74,7 +74,7 @@ async def test_where_nothing_fits_the_page_says_so(console: Console, town: Town)
     console.sisters.on("matching", "GET", f"/organisations/{town.firm}/calls", {"items": []})
     assert "rather none than a bad one" in await shown(console, town, "/calls/fitting")
     console.sisters.on("matching", "GET", "/calls", {"items": [], "next_cursor": None})
-    assert "No open call has these words" in await shown(console, town, "/calls?q=qqqq")
+    assert "No open call fits these words" in await shown(console, town, "/calls?q=qqqq")
 
 
 async def test_words_and_the_next_page_are_asked_for(console: Console, town: Town) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
+from services.matching.calls.comparing import Plain
 from services.matching.calls.fit import CallIndex, Fits, Met, OpenCall, best_for_both
 from services.matching.calls.text import OBJECTIVE_CHARACTERS, objective, read_text_of
 from services.matching.encoder.fusion import Fused, load_fusion
@@ -16,6 +17,7 @@ from shared.contracts.profiles import StatementRole
 
 TODAY = date(2026, 11, 22)
 FUSION = load_fusion()
+PLAIN = Plain(FUSION.calibrations)
 CHANCE = np.random.default_rng(7)
 DIRECTIONS = CHANCE.standard_normal((12, FUSION.dimensions))
 
@@ -33,7 +35,7 @@ def vector(language: str, *parts: int) -> Fused:
 def call(number: int, *parts: int, deadlines: tuple[date, ...] = (date(2027, 3, 1),)) -> OpenCall:
     """Return a call."""
     name = f"Call {number}"
-    return OpenCall(UUID(int=number), name, "en", None, deadlines, ground_of("en"), vector("en", *parts))
+    return OpenCall(UUID(int=number), name, "en", None, deadlines, PLAIN.of_call(vector("en", *parts), "en"))
 
 
 def said(number: int, *parts: int, language: str = "en") -> Indexed:
@@ -44,7 +46,7 @@ def said(number: int, *parts: int, language: str = "en") -> Indexed:
 
 def index(*calls: OpenCall) -> CallIndex:
     """Return an index of calls."""
-    return CallIndex(calls, FUSION.calibrations)
+    return CallIndex(calls, PLAIN)
 
 
 def fitting(calls: CallIndex, *entries: Indexed) -> dict[int, Met]:

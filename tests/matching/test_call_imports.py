@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from services.matching.__main__ import service
 from services.matching.calls.parsing import CallFileParser
+from services.matching.encoder.errors import ModelMissingError
 from services.matching.encoder.spaces import Space
 from shared.clock import today
 from tests.matching.callers import TODAY, call, it_is, load
@@ -198,6 +199,52 @@ async def test_calls_are_found_by_words_and_read_page_by_page(matching: Matching
         ("", 6),
     ):
         assert len((await api.get("/calls", "operator", params={"q": words})).json()["items"]) == number, words
+
+
+async def test_open_calls_are_found_by_what_they_mean_the_closest_first(matching: Matching, api: Api) -> None:
+    await load(
+        matching,
+        [
+            call("ab-12", "Cheese"),
+            call("exact", PUMPS, "2027-09-01"),
+            call("near", "quiet heat pumps for schools"),
+            call("past", PUMPS, "2026-01-01"),
+        ],
+    )
+    await matching.read()
+
+    async def found(words: str, more: str = "") -> list[tuple[str, float | None]]:
+        page = (await api.get(f"/calls?limit=50{more}", "sme_contact", params={"q": words})).json()
+        return [(each["title"], each["similarity"]) for each in page["items"]]
+
+    asked = f"{PUMPS} everywhere"
+    (first, closeness), (second, less) = await found(asked)
+    assert (first, second) == (PUMPS, "quiet heat pumps for schools")
+    assert closeness is not None
+    assert less is not None
+    assert 1 > closeness > less >= 0.25
+    assert await found(f'"{asked}"') == [], "in quotes words are looked for as they are"
+    assert [title for title, _ in await found("quiet -town")] == ["quiet heat pumps for schools"]
+    assert (await found("AB-12"))[0][0] == "Cheese", "a part of an id finds its call before all"
+    page = (await api.get("/calls?limit=1", "sme_contact", params={"q": asked})).json()
+    following = {"q": asked, "cursor": page["next_cursor"]}
+    (last,) = (await api.get("/calls?limit=1", "sme_contact", params=following)).json()["items"]
+    assert (last["title"], last["similarity"]) == (second, less)
+    assert (await api.get("/calls", "operator", params={"q": asked, "cursor": "x"})).status_code == 422
+
+
+async def test_without_models_calls_are_found_by_their_words(
+    matching: Matching, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await load(matching, [call("one", PUMPS), call("other", "Cheese")])
+    await matching.read()
+
+    async def missing() -> None:
+        raise ModelMissingError("no model is there")
+
+    monkeypatch.setattr(matching.engine, "encoder", missing)
+    (item,) = (await api.get("/calls", "operator", params={"q": "quiet pumps"})).json()["items"]
+    assert (item["title"], item["similarity"]) == (PUMPS, None)
 
 
 async def test_one_call_is_shown_with_its_money_and_an_unknown_one_is_not_found(matching: Matching, api: Api) -> None:

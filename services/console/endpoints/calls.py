@@ -25,7 +25,7 @@ async def calls(
     q: Annotated[str, Query(max_length=200)] = "",
     cursor: Annotated[str, Query(max_length=400)] = "",
 ) -> Response:
-    """List open calls, the earliest deadline first, or those with certain words."""
+    """List open calls, the earliest deadline first, or those that fit a question, the closest first."""
     answer = await ask_one(context, visitor, "matching", "/calls", open="true", q=q, limit=CARDS, cursor=cursor)
     return page(request, "calls.html", calls=many(OpenCall, answer), cursor=cursor_of(answer), q=q)
 

@@ -7,10 +7,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.matching.calls.comparing import Comparison
 from services.matching.calls.fit import CallIndex, CallOf, Fits, Fitting, OpenCall, best_for_both
-from services.matching.encoder.calibration import Calibration
 from services.matching.encoder.fusion import Fused
-from services.matching.encoder.spaces import ground_of
 from services.matching.models import Call
 from services.matching.parties import Pair
 from services.matching.repository import calls as rows
@@ -21,15 +20,15 @@ from shared.contracts.matching import CallFit
 class CallBook:
     """All calls that are open and read. ``index`` is replaced, never changed: a round keeps the one it began with."""
 
-    def __init__(self, encoder: str, calibrations: Mapping[int, Calibration], at_least: float) -> None:
+    def __init__(self, encoder: str, comparison: Comparison, at_least: float) -> None:
         self._encoder = encoder
-        self._calibrations = calibrations
+        self.comparison = comparison
         self._known: dict[UUID, tuple[int, OpenCall | None]] = {}
         """By id: change number, and the call, unless no model could read it."""
         self._fits = Fits(at_least)
         self.at_least = at_least
         self._refreshing = asyncio.Lock()
-        self.index = CallIndex((), calibrations)
+        self.index = CallIndex((), comparison)
 
     async def refresh(self, session: AsyncSession, today: date) -> None:
         """Load what has changed since the last time; what is over goes. One at a time, so that none goes back."""
@@ -44,11 +43,17 @@ class CallBook:
         # One whose text was changed a moment ago waits to be read again; its vector is looked up when it is.
         found = [row for row in await rows.calls(session, stale) if row.encoded_with == self._encoder]
         vectors = await rows.vectors_of(session, self._encoder, [row.id for row in found])
-        loaded = {row.id: (row.change_sequence, _open(row, vectors.get(row.text_hash))) for row in found}
+        loaded = {row.id: (row.change_sequence, self._open(row, vectors.get(row.text_hash))) for row in found}
         kept = {each: known for each, known in self._known.items() if each in changes and each not in loaded}
         self._known = kept | loaded
         readable = (call for _, call in self._known.values() if call is not None)
-        self.index = CallIndex(readable, self._calibrations)
+        self.index = CallIndex(readable, self.comparison)
+
+    def _open(self, row: Call, stored: Fused | None) -> OpenCall | None:
+        if stored is None:
+            return None
+        vector = self.comparison.of_call(stored, row.language)
+        return OpenCall(row.id, row.title, row.language, row.url, tuple(row.deadlines), vector)
 
     def fitting(self, organisation_id: UUID, entries: Sequence[Indexed]) -> Fitting:
         """Return the calls that fit an organisation with these statements."""
@@ -71,9 +76,3 @@ class CallBook:
             return found[pair]
 
         return call_of
-
-
-def _open(row: Call, vector: Fused | None) -> OpenCall | None:
-    if vector is None:
-        return None
-    return OpenCall(row.id, row.title, row.language, row.url, tuple(row.deadlines), ground_of(row.language), vector)

@@ -1,126 +1,151 @@
-"""How well a text (an offer, a project's title) answers a call. Pure but for the models that read the texts.
+"""How well a text (a statement, a project's title) answers a call, as it was learned from real ones. Pure (numpy only).
 
-score = Σ wₛ·cos(Pₛ·text, Pₛ·call) + w·(character and word TF-IDF) + w·(the call was open in the learned years)
+score = Σₛ wₛ·cos(Pₛ·text, Pₛ·call) + Σₛ rₛ·cos(Rₛ·Pₛ·text, Rₛ'·Pₛ·call)
 
-The three spaces: the English model on title ~ title with programme words, e5 on title ~ title and on title ~ title with
+The three spaces: the English model on text ~ title with programme words, e5 on text ~ title and on text ~ title with
 programme words. Pₛ takes each side's mean away and whitens what differs between a text and the call it answered
-(within-class covariance normalisation, Hatch et al. 2006); a low-rank refinement of each side is added as a score of
-its own. All learned from the dev half of real projects and the calls they answered (``challenges.npz``), as
-:mod:`services.matching.evaluation.calls` measures it.
+(within-class covariance normalisation, Hatch et al. 2006); R is a low-rank refinement of each side. All was learned
+from the dev half of real projects and the calls they answered (``python -m services.matching.evaluation.learn_calls``
+writes ``challenges.npz``); :mod:`services.matching.evaluation.calls` measures it.
+
+Each of the two sides is one vector, so that a comparison is one dot product. A text's vector comes out of its fused
+one (:mod:`services.matching.encoder.fusion`): nothing more is read or stored of a statement. A text that is not English
+has no vector in the English space; there the score is that of e5, with anchors of its own.
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.feature_extraction.text import TfidfVectorizer
 
-from services.matching.calls.programme_parts import words_of
-from services.matching.encoder.calibration import Vectors
-from services.matching.encoder.encoder import MULTILINGUAL_PREFIX, Encoder
+from services.matching.calls.words import CallWords
+from services.matching.encoder.calibration import OTHER, Calibration, Vectors
 from services.matching.encoder.errors import ModelDamagedError
-from services.matching.encoder.spaces import Space
+from services.matching.encoder.fusion import Fused, Fusion
+from services.matching.encoder.preparation import ENGLISH, MULTILINGUAL
+from services.matching.encoder.spaces import ReadText, Space, spaces_of
 
 CONSTANTS = Path(__file__).with_name("challenges.npz")
-SPACES = 3
-REFINED = np.array([7.0, 3.0, 5.0], np.float32)
-"""Weights of the three spaces within the refinement's one score, as it was learned with them."""
-_ACTION = re.compile(r"\s*\((?:RIA|IA|CSA|PCP|PPI|COFUND)\)", re.IGNORECASE)
-_LEARNED_YEARS = re.compile("-202[12]")
+WIDTH = 384
+SPACES = (Space.ENGLISH, Space.MULTILINGUAL, Space.MULTILINGUAL)
+READ = (1, 0, 1)
+"""Which of a call's two texts each space compares: the bare title (0) or the one with programme words (1)."""
 
 
 @dataclass(frozen=True)
-class Call:
-    """A call as it is read: its identifier and title."""
+class Learned:
+    """What was learned. ``maps``: M (whitening), m (means), U and V (refinement), named by side (q: the text, t: the
+    call) and space; ``weights``: of the three spaces and of their refinements; ``anchors`` by what is compared.
+    """
 
-    identifier: str
-    title: str
+    maps: Mapping[str, Vectors]
+    weights: Vectors
+    anchors: Mapping[str, tuple[float, ...]]
 
-    @property
-    def bare_title(self) -> str:
-        """The title without the kind of action in brackets."""
-        return " ".join(_ACTION.sub(" ", self.title).split())
+    def white(self, raw: Vectors, space: int, side: str) -> Vectors:
+        """Return whitened unit vectors of raw unit ones, shape (n, 384)."""
+        return unit(unit(raw - self.maps[f"m{side}{space}"]) @ self.maps[f"M{space}"])
 
-    @property
-    def described(self) -> str:
-        """The title with the programme's part in words."""
-        words = words_of(self.identifier)
-        return f"{self.bare_title} ({words})" if words else self.bare_title
+    def refined(self, white: Vectors, space: int, side: str) -> Vectors:
+        """Return refined unit vectors of whitened ones."""
+        return unit(white + white @ self.maps[f"U{side}{space}"] @ self.maps[f"V{side}{space}"])
+
+    def placed(self, raws: Sequence[Vectors | None], side: str) -> Vectors:
+        """Return vectors as they are compared, shape (n, 6 · 384); ``None``: a space in which the texts have none."""
+        rows = next(len(each) for each in raws if each is not None)
+        parts = []
+        for space, raw in enumerate(raws):
+            if raw is None:
+                parts.append(np.zeros((rows, 2 * WIDTH), np.float32))
+                continue
+            white = self.white(raw, space, side)
+            plain, refined = np.sqrt(self.weights[[space, space + len(SPACES)]])
+            parts += [plain * white, refined * self.refined(white, space, side)]
+        return np.concatenate(parts, axis=1)
 
 
 @cache
-def constants(path: Path = CONSTANTS) -> dict[str, Vectors]:
+def learned(path: Path = CONSTANTS) -> Learned:
     """Read what was learned; raises :class:`ModelDamagedError` when it can't be read."""
     try:
         with np.load(path, allow_pickle=False) as stored:
-            return {name: stored[name].astype(np.float32) for name in stored.files}
+            read = {name: stored[name].astype(np.float32) for name in stored.files}
+            anchors = {name: tuple(map(float, stored[f"anchors_{name}"])) for name in ("english", "other")}
+        return Learned(read, read["weights"], anchors)
     except Exception as error:  # numpy and zipfile raise whatever they stumble over
         raise ModelDamagedError(f"the constants of calls {path} can't be read: {error}") from error
 
 
+def learned_with(version: str, fusion: Fusion) -> bool:
+    """Whether an encoder, by its version, has the models whose spaces were learned about."""
+    widths = {fusion.widths.get(space) for space in SPACES}
+    fits = widths == {WIDTH} and fusion.dimensions >= len(SPACES) * WIDTH
+    return fits and version.startswith(f"{ENGLISH}+{MULTILINGUAL}+")
+
+
 class Challenges:
-    """Calls to be searched, read once."""
+    """The learned comparison, on the vectors of one encoder (see :class:`.comparing.Comparison`)."""
 
-    def __init__(self, encoder: Encoder, calls: Sequence[Call]) -> None:
-        self._encoder = encoder
-        self._learned = constants()
-        self._calls = list(calls)
-        titles, described = ([getattr(each, name) for each in calls] for name in ("bare_title", "described"))
-        raw = (self._english(described), self._multilingual(titles), self._multilingual(described))
-        self._white = [self._whitened(vectors, space, "t") for space, vectors in enumerate(raw)]
-        self._refined = [self._refine(vectors, space, "t") for space, vectors in enumerate(self._white)]
-        words = [f"{each.bare_title} {words_of(each.identifier)}" for each in calls]
-        self._lexical = [
-            _fitted(TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True), titles),
-            _fitted(TfidfVectorizer(stop_words="english"), words),
-        ]
+    def __init__(self, fusion: Fusion, constants: Learned | None = None) -> None:
+        self._fusion = fusion
+        self._learned = constants or learned()
+        read = {each: Calibration(anchors) for each, anchors in self._learned.anchors.items()}
+        english = Space.ENGLISH.bit
+        self.calibrations = {
+            ground: read["english" if ground & english else "other"] for ground in range(1 << len(Space))
+        }
 
-    def scores(self, texts: Sequence[str], learned_years: bool = True) -> npt.NDArray[np.float64]:
-        """Return scores, shape (texts, calls), higher is better.
+    def reads(self, call: CallWords) -> tuple[ReadText, ...]:
+        """Return the bare title and the one with programme words, as a question is read."""
+        return tuple(self.question(ReadText(call.language, text)) for text in (call.bare_title, call.described))
 
-        ``learned_years``: whether it counts that nearly all projects that it was learned from (and will be measured
-        with) answered calls of 2021 and 2022. Say no where calls are open ones.
+    def to_store(self, vectors: Fused) -> Fused:
+        """Return the parts that are compared of the two fused vectors, one after the other, and zeros."""
+        parts = [vectors[text, self._fusion.part(space)] for space, text in zip(SPACES, READ, strict=True)]
+        stored: Fused = np.zeros(self._fusion.dimensions, np.float16)
+        stored[: len(SPACES) * WIDTH] = np.concatenate(parts)
+        return stored
+
+    def of_call(self, stored: Fused, language: str) -> Vectors:
+        """Return the vector of a call as it is compared."""
+        parts = stored[: len(SPACES) * WIDTH].reshape(1, len(SPACES), WIDTH)
+        raws = [self.raw(parts[:, row], space, language) for row, space in enumerate(SPACES)]
+        placed: Vectors = self._learned.placed(raws, "t")[0]
+        return placed
+
+    def of_text(self, fused: Fused | Vectors, language: str) -> Vectors:
+        """Return the vector of a text as it is compared."""
+        raws = [self.raw(fused[None, self._fusion.part(space)], space, language) for space in SPACES]
+        placed: Vectors = self._learned.placed(raws, "q")[0]
+        return placed
+
+    def question(self, read: ReadText) -> ReadText:
+        """Return it in lower case: "DigitAl incrEmental" and the like, made up for acronyms, ruin what e5 sees."""
+        return ReadText(read.language, read.text.lower())
+
+    def raw(self, placed: npt.NDArray[np.floating], space: Space, language: str) -> Vectors | None:
+        """Return the model's unit vectors, as if the texts were English, out of what fused vectors hold of a space.
+
+        There e5's vectors x lie as (x − c) / |x − c|, with the centre c of their language. As |x| = 1, the length of
+        what was divided by follows from c; added to the centre of English it is where an English text would lie.
         """
-        english, multilingual = self._english(texts), self._multilingual(texts)
-        weights = self._learned["weights" if learned_years else "weights_timeless"]
-        total = np.zeros((len(texts), len(self._calls)))
-        refined = np.zeros_like(total)
-        for space, raw in enumerate((english, multilingual, multilingual)):
-            white = self._whitened(raw, space, "q")
-            total += weights[space] * (white @ self._white[space].T)
-            refined += REFINED[space] * (self._refine(white, space, "q") @ self._refined[space].T)
-        total += weights[3] * refined / REFINED.sum()
-        for weight, (vectoriser, rows) in zip(weights[4:6], self._lexical, strict=True):
-            total += weight * (vectoriser.transform(texts) @ rows.T).toarray()
-        if learned_years:
-            total += weights[6] * np.array([bool(_LEARNED_YEARS.search(each.identifier)) for each in self._calls])
-        return total
-
-    def _english(self, texts: Sequence[str]) -> Vectors:
-        return self._encoder.models[Space.ENGLISH].encode(list(texts), ["en"] * len(texts))
-
-    def _multilingual(self, texts: Sequence[str]) -> Vectors:
-        # Lower case: "DigitAl incrEmental" and the like, made up for acronyms, ruin a model that sees the case.
-        lower = [MULTILINGUAL_PREFIX + " ".join(text.lower().split()) for text in texts]
-        return self._encoder.models[Space.MULTILINGUAL].encode(lower, ["en"] * len(texts))
-
-    def _whitened(self, raw: Vectors, space: int, side: str) -> Vectors:
-        return _unit(_unit(raw - self._learned[f"m{side}{space}"]) @ self._learned[f"M{space}"])
-
-    def _refine(self, white: Vectors, space: int, side: str) -> Vectors:
-        return _unit(white + white @ self._learned[f"U{side}{space}"] @ self._learned[f"V{side}{space}"])
+        if space not in spaces_of(language):
+            return None
+        there = unit(placed.astype(np.float32))
+        if space is Space.ENGLISH or not self._fusion.centres:
+            return there
+        centres = self._fusion.centres
+        centre = centres.get(language, centres[OTHER])
+        along = there @ centre
+        length = np.sqrt(np.maximum(along**2 + 1 - centre @ centre, 0.0)) - along
+        return unit(centres.get("en", centre) + length[:, None] * there)
 
 
-def _fitted(vectoriser: TfidfVectorizer, texts: Sequence[str]) -> tuple[TfidfVectorizer, npt.NDArray[np.float64]]:
-    return vectoriser, vectoriser.fit_transform(texts)
-
-
-def _unit(vectors: npt.NDArray[Any]) -> Vectors:
+def unit(vectors: npt.NDArray[np.floating]) -> Vectors:
+    """Return vectors made unit length; zeros stay zeros."""
     lengths = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-    unit: Vectors = (vectors / lengths).astype(np.float32)
-    return unit
+    result: Vectors = (vectors / lengths).astype(np.float32)
+    return result

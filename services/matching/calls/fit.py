@@ -1,5 +1,7 @@
 """Which open call fits two organisations: exact comparison of all calls with their statements. Pure (numpy only).
 
+How close a text is to a call says the comparison (:mod:`.comparing`).
+
 A call fits an organisation by the one of its statements that comes closest to the call, be it a need or an offer, and
 it fits a pair as well as it fits the one whom it fits less. Rather no call than a bad one: below the floor none fits.
 """
@@ -12,8 +14,10 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
-from services.matching.encoder.calibration import Calibration
+from services.matching.calls.comparing import Comparison
+from services.matching.encoder.calibration import Vectors
 from services.matching.encoder.fusion import Fused
+from services.matching.encoder.spaces import ground_of
 from services.matching.parties import Pair
 from services.matching.scoring import DECIMALS
 from services.matching.search import Indexed
@@ -27,16 +31,14 @@ CallOf = Callable[[Pair], CallFit | None]
 
 @dataclass(frozen=True)
 class OpenCall:
-    """A call that is not closed, as matching sees it, with its fused vector; ``ground`` as in
-    :class:`~services.matching.search.Indexed`."""
+    """A call that is not closed, as matching sees it, with its vector as it is compared."""
 
     id: UUID
     title: str
     language: str
     url: str | None
     deadlines: tuple[date, ...]
-    ground: int
-    vector: Fused
+    vector: Vectors
 
     def deadline(self, today: date) -> date | None:
         """Return the next deadline, which may be today; ``None`` when all have passed."""
@@ -58,11 +60,11 @@ Fitting = Mapping[UUID, Met]
 class CallIndex:
     """An immutable snapshot, ordered by id, of the calls that are read."""
 
-    def __init__(self, calls: Iterable[OpenCall], calibrations: Mapping[int, Calibration]) -> None:
+    def __init__(self, calls: Iterable[OpenCall], comparison: Comparison) -> None:
         self.calls = {each.id: each for each in sorted(calls, key=lambda each: each.id)}
         self._ids = list(self.calls)
-        self._calibrations = calibrations
-        self._ground = np.array([each.ground for each in self.calls.values()], np.int64)
+        self._comparison = comparison
+        self._ground = np.array([ground_of(each.language) for each in self.calls.values()], np.int64)
         self._matrix = np.array([each.vector for each in self.calls.values()], np.float32)
 
     def __len__(self) -> int:
@@ -72,26 +74,36 @@ class CallIndex:
         """Return the calls that fit the organisation with these statements; ties go to the smaller statement id."""
         found: dict[UUID, Met] = {}
         for entry in sorted(entries, key=lambda each: each.statement.id) if self._ids else ():
-            rough = self._rough(entry)
-            for row in np.flatnonzero(rough >= at_least - MARGIN).tolist():
-                exact = self._exact(row, entry)
-                known = found.get(self._ids[row])
-                if exact >= at_least and (known is None or exact > known.similarity):
-                    found[self._ids[row]] = Met(exact, entry.statement.id)
+            for call_id, similarity in self.closest(entry.vector, entry.statement.language, at_least).items():
+                known = found.get(call_id)
+                if known is None or similarity > known.similarity:
+                    found[call_id] = Met(similarity, entry.statement.id)
         return found
 
-    def _rough(self, entry: Indexed) -> npt.NDArray[np.float64]:
-        products = self._matrix @ entry.vector.astype(np.float32)
+    def closest(self, fused: Fused | Vectors, language: str, at_least: float) -> dict[UUID, float]:
+        """Return the calls that a text is close to, with their similarities 0…1. ``fused``: the text's vector."""
+        if not self._ids:
+            return {}
+        vector, ground = self._comparison.of_text(fused, language), ground_of(language)
+        found = {}
+        for row in np.flatnonzero(self._rough(vector, ground) >= at_least - MARGIN).tolist():
+            exact = self._exact(row, vector, ground)
+            if exact >= at_least:
+                found[self._ids[row]] = exact
+        return found
+
+    def _rough(self, vector: Vectors, ground: int) -> npt.NDArray[np.float64]:
+        products = self._matrix @ vector
         result = np.empty(len(products))
-        for ground in np.unique(self._ground):
-            rows = self._ground == ground
-            result[rows] = self._calibrations[int(ground & entry.ground)].similarity(products[rows])
+        for theirs in np.unique(self._ground):
+            rows = self._ground == theirs
+            result[rows] = self._comparison.calibrations[int(theirs) & ground].similarity(products[rows])
         return result
 
-    def _exact(self, row: int, entry: Indexed) -> float:
+    def _exact(self, row: int, vector: Vectors, ground: int) -> float:
         """Compare two texts by themselves, so that the value is the same in whatever company."""
-        product = (self._matrix[row].astype(np.float64) * entry.vector.astype(np.float64)).sum()
-        calibration = self._calibrations[int(self._ground[row]) & entry.ground]
+        product = (self._matrix[row].astype(np.float64) * vector.astype(np.float64)).sum()
+        calibration = self._comparison.calibrations[int(self._ground[row]) & ground]
         return round(float(calibration.similarity(product)), DECIMALS)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from services.matching.calls.parsing import CallFileParser, ParsedCall
+from services.matching.calls.programme_parts import words_of
 from services.matching.calls.records import CallRecord, CallStatus
 from services.matching.calls.text import read_text_of
 from services.matching.encoder.spaces import read_text
@@ -118,8 +119,17 @@ def _row(record: CallRecord, source: str | None) -> dict[str, Any]:
         "url": record.url,
         "source": record.source or source,
         "read_text": read.text,
-        "text_hash": text_hash(read.language, read.text),
+        "text_hash": call_hash(read.language, read.text, record.supplied_id),
     }
+
+
+def call_hash(language: str, read: str, supplied_id: str) -> bytes:
+    """Return the hash under which what was read of a call is stored.
+
+    Never that of a statement with the same words, of which another vector is stored, and another one for calls of
+    other programmes, whose words are read as well.
+    """
+    return text_hash(language, f"call {words_of(supplied_id)}\n{read}")
 
 
 async def import_calls(

@@ -34,10 +34,16 @@ class CallView(BaseModel):
     source: str | None
 
 
-class CallPage(BaseModel):
-    """One page, the earliest deadline first; ``next_cursor`` leads on, ``None`` at the end."""
+class FoundCall(CallView):
+    """A call as it was found; ``similarity`` 0…1 to what was looked for, ``None`` if it was not compared."""
 
-    items: list[CallView]
+    similarity: float | None = None
+
+
+class CallPage(BaseModel):
+    """One page; ``next_cursor`` leads on, ``None`` at the end."""
+
+    items: list[FoundCall]
     next_cursor: str | None = None
 
 

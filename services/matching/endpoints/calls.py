@@ -6,12 +6,15 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.access import scope_of
+from services.matching.calls.finding import asks_for_words, by_meaning
 from services.matching.calls.imports import import_calls
 from services.matching.calls.parsing import MAX_FILE_BYTES
-from services.matching.calls.views import CallImportOut, CallPage, CallView, FittingCall, FittingCalls, view
-from services.matching.engine import engine_of
+from services.matching.calls.views import CallImportOut, CallPage, CallView, FittingCall, FittingCalls, FoundCall, view
+from services.matching.encoder.errors import ModelUnavailableError
+from services.matching.engine import Engine, engine_of
 from services.matching.repository import calls as rows
 from services.matching.repository import profiles
 from services.matching.repository import suggestions as suggestion_rows
@@ -57,7 +60,7 @@ async def import_file(
 @router.get("/calls")
 async def list_calls(
     _caller: Caller,
-    session: Session,
+    context: Ctx,
     open: Annotated[bool, Query(description="Only those that can still be answered.")] = True,  # noqa: A002
     q: Annotated[str, Query(max_length=200)] = "",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
@@ -65,13 +68,38 @@ async def list_calls(
 ) -> CallPage:
     """List calls, the earliest deadline first. Calls are public, so any signed-in caller may read them.
 
-    `q`: words of title or text (all must be there; quoted ones beside each other), or a part of the supplied id.
+    `q`, in any language: open calls that mean it, as calls are fitted to statements, and those with all its words, the
+    closest first; 200 at most. A part of the supplied id comes before all. Who writes quotation marks or a minus before
+    a word, asks for calls that are over (`open=false`), or while the models are missing, gets those with the words
+    alone (quoted ones beside each other), the earliest deadline first.
     """
-    day = today()
-    found = await rows.page(session, day, limit + 1, q.strip(), open, _place(cursor))
+    day, engine, words = today(), engine_of(context), q.strip()
+    async with context.database.session() as session:
+        if words and open and not asks_for_words(words):
+            try:
+                return await _by_meaning(session, engine, words, limit, cursor)
+            except ModelUnavailableError:
+                pass  # logged by the engine; words can be looked for all the same
+        found = await rows.page(session, day, limit + 1, words, open, _place(cursor))
     shown = found[:limit]
     following = f"{shown[-1][1].isoformat()}_{shown[-1][0].id}" if len(found) > limit else None
-    return CallPage(items=[view(call, day) for call, _ in shown], next_cursor=following)
+    return CallPage(items=[FoundCall(**dict(view(call, day))) for call, _ in shown], next_cursor=following)
+
+
+async def _by_meaning(session: AsyncSession, engine: Engine, words: str, limit: int, cursor: str) -> CallPage:
+    """Return a page of the calls that mean these words; a cursor is the number of calls that were shown before."""
+    before = _number(cursor)
+    found = await by_meaning(session, engine, words)
+    shown = found[before : before + limit]
+    items = [FoundCall(**dict(view(each.call, today())), similarity=each.similarity) for each in shown]
+    following = str(before + limit) if len(found) > before + limit else None
+    return CallPage(items=items, next_cursor=following)
+
+
+def _number(cursor: str) -> int:
+    if cursor and not re.fullmatch("[0-9]{1,4}", cursor):
+        raise unprocessable("malformed-cursor", "This cursor is none of ours; begin at the first page.")
+    return int(cursor or 0)
 
 
 def _place(cursor: str) -> rows.Place | None:
