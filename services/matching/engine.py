@@ -196,9 +196,8 @@ class Engine:
             raise Problem(503, "models-unavailable", f"Semantic search is off: {error}") from error
         return Query((await self.encode([read], encoder))[0], ground_of(read.language) if read.text else 0), encoder
 
-    async def close_calls(self, read: ReadText, at_least: float) -> dict[UUID, float]:
+    async def close_calls(self, shown: Picture, read: ReadText, at_least: float) -> dict[UUID, float]:
         """Return the open calls that a question is close to, with their similarities 0…1; none changes meanwhile."""
-        shown = self.shown
         index, comparison = shown.calls.index, shown.calls.comparison
         encoder = await self.reader(shown)
         if encoder is None or not len(index):

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.matching.encoder.spaces import read_text
 from services.matching.engine import Engine
 from services.matching.models import Call
+from services.matching.picture import Picture
 from services.matching.repository import calls as rows
 from shared.clock import today
 
@@ -40,14 +41,14 @@ def asks_for_words(words: str) -> bool:
     return _WORDS.search(words) is not None
 
 
-async def by_meaning(session: AsyncSession, engine: Engine, words: str) -> list[FoundCall]:
+async def by_meaning(session: AsyncSession, engine: Engine, shown: Picture, words: str) -> list[FoundCall]:
     """Return the open calls that mean these words or hold them all, the closest first.
 
     Raises :class:`~services.matching.encoder.errors.ModelUnavailableError`.
     """
     day, read = today(), read_text(words, None)
-    await engine.calls.refresh(session, day)
-    close = await engine.close_calls(read, AT_LEAST) if read.text else {}
+    await shown.calls.refresh(session, day)
+    close = await engine.close_calls(shown, read, AT_LEAST) if read.text else {}
     told = {call.id: call for call, _ in await rows.page(session, day, MOST, words, only_open=True)}
     told |= await rows.still_open(session, [each for each in close if each not in told], day)
     found = [FoundCall(call, _deadline(call, day), close.get(each)) for each, call in told.items()]

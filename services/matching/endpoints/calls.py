@@ -14,12 +14,13 @@ from services.matching.calls.imports import import_calls
 from services.matching.calls.parsing import MAX_FILE_BYTES
 from services.matching.calls.views import CallImportOut, CallPage, CallView, FittingCall, FittingCalls, FoundCall, view
 from services.matching.encoder.errors import ModelUnavailableError
-from services.matching.engine import Engine, engine_of
+from services.matching.engine import engine_of
 from services.matching.repository import calls as rows
 from services.matching.repository import profiles
 from services.matching.repository import suggestions as suggestion_rows
 from services.matching.succession import follow
 from shared.clock import today
+from shared.context import Context
 from shared.http import Caller, Ctx, Session, operator_only
 from shared.problems import Problem, not_found, unprocessable
 
@@ -73,11 +74,11 @@ async def list_calls(
     a word, asks for calls that are over (`open=false`), or while the models are missing, gets those with the words
     alone (quoted ones beside each other), the earliest deadline first.
     """
-    day, engine, words = today(), engine_of(context), q.strip()
+    day, words = today(), q.strip()
     async with context.database.session() as session:
         if words and open and not asks_for_words(words):
             try:
-                return await _by_meaning(session, engine, words, limit, cursor)
+                return await _by_meaning(session, context, words, limit, cursor)
             except ModelUnavailableError:
                 pass  # logged by the engine; words can be looked for all the same
         found = await rows.page(session, day, limit + 1, words, open, _place(cursor))
@@ -86,10 +87,11 @@ async def list_calls(
     return CallPage(items=[FoundCall(**dict(view(call, day))) for call, _ in shown], next_cursor=following)
 
 
-async def _by_meaning(session: AsyncSession, engine: Engine, words: str, limit: int, cursor: str) -> CallPage:
+async def _by_meaning(session: AsyncSession, context: Context, words: str, limit: int, cursor: str) -> CallPage:
     """Return a page of the calls that mean these words; a cursor is the number of calls that were shown before."""
     before = _number(cursor)
-    found = await by_meaning(session, engine, words)
+    engine = engine_of(context)
+    found = await by_meaning(session, engine, await follow(context.database, engine), words)
     shown = found[before : before + limit]
     items = [FoundCall(**dict(view(each.call, today())), similarity=each.similarity) for each in shown]
     following = str(before + limit) if len(found) > before + limit else None
