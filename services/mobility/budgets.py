@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.mobility import ledger
+from services.mobility.aid import granting
 from services.mobility.ledger import ZERO, Balances, Occasion
 from services.mobility.models import LedgerEntry, Programme, Voucher
 from services.mobility.repository import ledger as entries
@@ -24,9 +25,11 @@ async def move_for_voucher(
 ) -> None:
     """Move money on behalf of a voucher and publish the programme with what is left.
 
-    Locks the programme's row: call it last, so that others wait as short as possible.
-    Raises 409 ``budget-available`` when the budget does not suffice.
+    State aid goes with the money (:mod:`services.mobility.aid.granting`). Then the programme's row is locked: call it
+    last, so that others wait as short as possible.
+    Raises 409 ``budget-available`` when the budget does not suffice, and as :func:`granting.award` does.
     """
+    await granting.follow(session, voucher, occasion, amount, made_by)
     programme = await rows.lock(session, voucher.programme_id)
     await _move(session, programme, occasion, amount, made_by, voucher.voucher_id)
     version = await next_version(session, programme.version)

@@ -6,6 +6,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.mobility import facts, judging
+from services.mobility.aid import granting
 from services.mobility.ledger import ZERO
 from services.mobility.models import Programme, Voucher
 from services.mobility.programmes import local_moment, rules
@@ -41,6 +42,7 @@ async def apply(session: AsyncSession, caller: Principal, body: Application) -> 
     claim = await _facts(session, caller, programme, body)
     terms = await programme_rows.terms(session, programme.programme_id, programme.terms_version)
     verdict = judging.judge(claim, rules(terms))
+    verdict = await granting.with_aid(session, verdict, programme, body.beneficiary_id, claim.applied_on)
     findings = [each.model_dump(mode="json") for each in verdict.findings]
     if refusal := verdict.refusal:
         raise refused(refusal.rule, refusal.detail, findings)

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.mobility import budgets
+from services.mobility.aid.settling import settle
 from services.mobility.books import money
 from services.mobility.models import Programme, Terms
 from services.mobility.programme_rules import Rules
@@ -39,6 +40,7 @@ async def create(session: AsyncSession, caller: Principal, body: ProgrammeIn) ->
         kind=body.kind,
         currency=body.budget.currency,
         **_editable(body, version),
+        **await settle(session, body.funder_id, body.budget.currency, body.state_aid, body.granting_country),
         version_epoch=version.epoch,
         version_n=version.n,
     )
@@ -72,7 +74,8 @@ async def change(
             raise unprocessable("fixed-from-the-start", f"{name} of a programme stays {stays}.")
     before = (await entries.balances(session, [programme_id]))[programme_id].budget
     version = await next_version(session, programme.version)
-    programme = await rows.change(session, programme_id, version, **_editable(body, version))
+    aid = await settle(session, body.funder_id, body.budget.currency, body.state_aid, body.granting_country, programme)
+    programme = await rows.change(session, programme_id, version, **_editable(body, version), **aid)
     await rows.add_terms(session, _terms(programme, body, person))
     if body.budget.amount != before:
         await budgets.set_budget(session, programme, body.budget.amount - before, person)

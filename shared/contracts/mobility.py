@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.contracts.envelope import EventType, Snapshot
 from shared.contracts.money import Money
-from shared.contracts.topics import PROGRAMMES, VISITS, VOUCHERS
+from shared.contracts.topics import PROGRAMMES, STATE_AID, VISITS, VOUCHERS
 
 
 class VisitKind(StrEnum):
@@ -124,8 +124,20 @@ class VoucherSnapshot(Snapshot):
         return tuple(dict.fromkeys(i for i in (self.beneficiary_id, self.provider_id, self.funder_id) if i))
 
 
+class StateAid(StrEnum):
+    """Under which rules for small aid a programme grants; ``none``: what it pays is no state aid."""
+
+    NONE = "none"
+    DE_MINIMIS = "de_minimis"
+    SGEI = "sgei"
+    AGRICULTURE = "agriculture"
+
+
 class ProgrammeSnapshot(Snapshot):
-    """A funder's pot of money. ``available`` is derived from the ledger: budget less what is reserved or paid."""
+    """A funder's pot of money. ``available`` is derived from the ledger: budget less what is reserved or paid.
+
+    ``granting_country``: the state whose ceiling its aid counts against, where it grants aid (``state_aid``).
+    """
 
     programme_id: UUID
     funder_id: UUID
@@ -135,6 +147,8 @@ class ProgrammeSnapshot(Snapshot):
     available: Money
     opens_on: date
     closes_on: date
+    state_aid: StateAid = StateAid.NONE
+    granting_country: str | None = None
     changed_at: datetime
 
     @property
@@ -146,12 +160,64 @@ class ProgrammeSnapshot(Snapshot):
         return (self.funder_id,)
 
 
+class AidSnapshot(Snapshot):
+    """Small state aid that a voucher granted, as it counts in the granting country's register.
+
+    ``amount`` is what is left of the grant after releases and claw-backs; ``due_on`` is the last day to enter it in the
+    register (``None``: no register asks for it), ``reported_at`` when that was done.
+    """
+
+    award_id: UUID
+    voucher_id: UUID
+    programme_id: UUID
+    funder_id: UUID
+    beneficiary_id: UUID
+    country: str
+    regulation: StateAid
+    amount: Money
+    granted_on: date
+    due_on: date | None = None
+    reported_at: datetime | None = None
+    changed_at: datetime
+
+    @property
+    def aggregate_id(self) -> UUID:
+        return self.award_id
+
+    @property
+    def organisations(self) -> tuple[UUID, ...]:
+        return tuple(dict.fromkeys((self.beneficiary_id, self.funder_id)))
+
+
+class AidDeclarationSnapshot(Snapshot):
+    """An undertaking has signed what small state aid it received from elsewhere in one country; the newest counts."""
+
+    declaration_id: UUID
+    organisation_id: UUID
+    country: str
+    wording: str
+    items: int
+    declared_at: datetime
+
+    @property
+    def aggregate_id(self) -> UUID:
+        return self.declaration_id
+
+    @property
+    def organisations(self) -> tuple[UUID, ...]:
+        return (self.organisation_id,)
+
+
 def _visit(verb: str) -> EventType[VisitSnapshot]:
     return EventType(f"org.intercluster.visit.{verb}.v1", VISITS, VisitSnapshot)
 
 
 def _voucher(verb: str) -> EventType[VoucherSnapshot]:
     return EventType(f"org.intercluster.voucher.{verb}.v1", VOUCHERS, VoucherSnapshot)
+
+
+def _aid(verb: str) -> EventType[AidSnapshot]:
+    return EventType(f"org.intercluster.aid.{verb}.v1", STATE_AID, AidSnapshot)
 
 
 VISIT_REQUESTED = _visit("requested")
@@ -169,6 +235,10 @@ VOUCHER_REFUSED = _voucher("refused")
 VOUCHER_CANCELLED = _voucher("cancelled")
 VOUCHER_EXPIRED = _voucher("expired")
 PROGRAMME_CHANGED = EventType("org.intercluster.programme.changed.v1", PROGRAMMES, ProgrammeSnapshot)
+AID_GRANTED = _aid("granted")
+AID_REDUCED = _aid("reduced")
+AID_REPORTED = _aid("reported")
+AID_DECLARED = EventType("org.intercluster.aid.declared.v1", STATE_AID, AidDeclarationSnapshot)
 
 EVENT_TYPES = (
     VISIT_REQUESTED,
@@ -186,4 +256,8 @@ EVENT_TYPES = (
     VOUCHER_CANCELLED,
     VOUCHER_EXPIRED,
     PROGRAMME_CHANGED,
+    AID_GRANTED,
+    AID_REDUCED,
+    AID_REPORTED,
+    AID_DECLARED,
 )

@@ -9,6 +9,7 @@ ROADMAPS = "matching.roadmaps"
 VISITS = "mobility.visits"
 VOUCHERS = "mobility.vouchers"
 PROGRAMMES = "mobility.programmes"
+STATE_AID = "mobility.state-aid"
 DELIVERIES = "notifier.deliveries"
 
 SERVICES = ("profiles", "matching", "mobility", "notifier", "console")
@@ -35,7 +36,7 @@ def dead_letters(service: str) -> str:
 TOPICS: tuple[Topic, ...] = (
     *(
         Topic(name, name.split(".")[0])
-        for name in (ORGANISATIONS, PEOPLE, SUGGESTIONS, ROADMAPS, VISITS, VOUCHERS, PROGRAMMES, DELIVERIES)
+        for name in (ORGANISATIONS, PEOPLE, SUGGESTIONS, ROADMAPS, VISITS, VOUCHERS, PROGRAMMES, STATE_AID, DELIVERIES)
     ),
     *(Topic(dead_letters(service), service, compacted=False) for service in SERVICES),
 )

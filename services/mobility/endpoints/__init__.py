@@ -1,5 +1,5 @@
 """HTTP in → use case → HTTP out."""
 
-from services.mobility.endpoints import programmes, visits, vouchers
+from services.mobility.endpoints import programmes, state_aid, visits, vouchers
 
-routers = (visits.router, programmes.router, vouchers.router)
+routers = (visits.router, programmes.router, vouchers.router, state_aid.router)

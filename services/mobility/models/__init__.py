@@ -1,5 +1,6 @@
 """Tables of the mobility database. The constraints are the second line of defence behind the use cases."""
 
+from services.mobility.models.aid import AidAward, AidDeclaration, AidLine
 from services.mobility.models.base import Base, Versioned
 from services.mobility.models.ledger import LedgerEntry
 from services.mobility.models.others import Connection, Organisation, Person
@@ -8,6 +9,9 @@ from services.mobility.models.visits import Signature, Visit
 from services.mobility.models.vouchers import Voucher
 
 __all__ = [
+    "AidAward",
+    "AidDeclaration",
+    "AidLine",
     "Base",
     "Connection",
     "LedgerEntry",

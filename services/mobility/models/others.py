@@ -3,6 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
 from services.mobility.models.base import MOMENT, UUIDS, Versioned, words
@@ -21,6 +23,10 @@ class Organisation(Versioned, table=True):
     city: str | None = None
     clusters: list[UUID] = Field(default_factory=list, sa_type=UUIDS)
     active: bool
+    undertaking_group: str | None = Field(default=None, index=True)
+    """What it has in common with the firms linked to it, as :func:`undertakings.key` writes it."""
+    sectors: list[str] = Field(default_factory=list, sa_type=ARRAY(sa.String()))
+    """NACE codes, asked for by registers of state aid."""
 
 
 class Person(Versioned, table=True):

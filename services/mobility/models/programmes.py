@@ -10,7 +10,7 @@ from sqlmodel import Field
 
 from services.mobility.models.base import AMOUNT, MOMENT, Base, Versioned, words
 from shared.contracts import Version
-from shared.contracts.mobility import VoucherKind
+from shared.contracts.mobility import StateAid, VoucherKind
 
 
 class Programme(Versioned, table=True):
@@ -28,6 +28,8 @@ class Programme(Versioned, table=True):
     time_zone: str
     terms_epoch: int
     terms_n: int
+    state_aid: StateAid = Field(default=StateAid.NONE, sa_type=words(StateAid))
+    granting_country: str | None = None
     changed_at: datetime = Field(sa_type=MOMENT)
 
     @property

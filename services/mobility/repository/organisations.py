@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from services.mobility import facts
+from services.mobility.aid import undertakings
 from services.mobility.models import Connection, Organisation, Person
 from shared.contracts.matching import SuggestionSnapshot
 from shared.contracts.profiles import (
@@ -57,6 +58,8 @@ async def put_organisation(session: AsyncSession, body: OrganisationSnapshot) ->
         "city": body.city,
         "clusters": list(body.clusters),
         "active": body.status is OrganisationStatus.ACTIVE,
+        "undertaking_group": undertakings.key(body.undertaking_group),
+        "sectors": list(body.sectors),
     }
     return await upsert_if_newer(session, Organisation, {"organisation_id": body.organisation_id}, body.version, values)
 
@@ -70,6 +73,8 @@ async def erase_organisation(session: AsyncSession, body: OrganisationErased) ->
         "city": None,
         "clusters": [],
         "active": False,
+        "undertaking_group": None,
+        "sectors": [],
     }
     return await upsert_if_newer(session, Organisation, {"organisation_id": body.organisation_id}, body.version, values)
 

@@ -1,5 +1,14 @@
 """Bodies of requests and responses. Every text is bounded and free of control characters."""
 
+from services.mobility.schemas.aid import (
+    AidOut,
+    DeclarationIn,
+    DeclarationOut,
+    DeclarationsOut,
+    HeadroomOut,
+    Reported,
+    StatementOut,
+)
 from services.mobility.schemas.base import Evidence, MaybeReason, Page, Proofs, WithReason
 from services.mobility.schemas.ledger import LedgerLine, LedgerOut
 from services.mobility.schemas.programmes import ProgrammeIn, ProgrammeOut
@@ -7,10 +16,15 @@ from services.mobility.schemas.visits import Decision, Report, VisitOut, VisitRe
 from services.mobility.schemas.vouchers import Application, CodeOut, Invoice, InvoiceOut, Payment, VoucherOut
 
 __all__ = [
+    "AidOut",
     "Application",
     "CodeOut",
     "Decision",
+    "DeclarationIn",
+    "DeclarationOut",
+    "DeclarationsOut",
     "Evidence",
+    "HeadroomOut",
     "Invoice",
     "InvoiceOut",
     "LedgerLine",
@@ -22,6 +36,8 @@ __all__ = [
     "ProgrammeOut",
     "Proofs",
     "Report",
+    "Reported",
+    "StatementOut",
     "VisitOut",
     "VisitRequest",
     "VoucherOut",

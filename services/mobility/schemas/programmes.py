@@ -5,19 +5,22 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, model_validator
 
-from services.mobility.programme_rules import ProgrammeRule, check_complete
+from services.mobility.programme_rules import Country, ProgrammeRule, check_complete
 from services.mobility.schemas.base import (
     Body,
     Day,
     Line,
     TimeZone,
 )
-from shared.contracts.mobility import ProgrammeSnapshot, VoucherKind
+from shared.contracts.mobility import ProgrammeSnapshot, StateAid, VoucherKind
 from shared.contracts.money import Money
 
 
 class ProgrammeIn(Body):
-    """A programme's terms. Kind, currency and funder stay as they were once it exists."""
+    """A programme's terms. Kind, currency and funder stay as they were once it exists.
+
+    ``state_aid`` and ``granting_country`` stay as they were if they are not given; at first: no aid, the funder's own.
+    """
 
     funder_id: UUID
     name: Line
@@ -27,6 +30,8 @@ class ProgrammeIn(Body):
     closes_on: Day
     time_zone: TimeZone = "Europe/Brussels"
     rules: tuple[ProgrammeRule, ...] = Field(max_length=100)
+    state_aid: StateAid | None = None
+    granting_country: Country | None = None
 
     @model_validator(mode="after")
     def _sound(self) -> "ProgrammeIn":
