@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from pydantic import ValidationError
 
+from services.mobility.aid import undertakings
+from services.mobility.aid.granting import HELD
 from services.mobility.aid.headroom import Counted, earliest, measure
 from services.mobility.aid.rules import (
     FILE,
@@ -20,8 +22,10 @@ from services.mobility.aid.rules import (
     aid_rules,
     converted,
 )
+from services.mobility.ledger import Account
 from services.mobility.working_days import working_days
 from shared.contracts.mobility import StateAid
+from shared.ids import new_id
 
 GENERAL, SGEI, FARMS = StateAid.DE_MINIMIS, StateAid.SGEI, StateAid.AGRICULTURE
 DAY = date(2026, 11, 23)
@@ -156,6 +160,23 @@ def test_the_register_is_read_back_as_far_as_any_ceiling_looks() -> None:
     assert earliest(aid_rules(), "CH", DAY) == DAY
 
 
+def test_of_every_account_it_is_settled_whether_its_money_was_granted() -> None:
+    assert {each.value for each in Account} - HELD <= {"funder", "available", "clawed_back"}
+
+
+@pytest.mark.parametrize("same", ["Alpine  Holding", "ALPINE HOLDING", " alpine holding "])
+def test_a_group_is_the_same_however_its_name_is_typed(same: str) -> None:
+    assert undertakings.key(same) == "alpine holding"
+    assert undertakings.key(" ") is None
+
+
+def test_firms_are_locked_in_one_order_and_apart_for_each_country() -> None:
+    firms = [new_id() for _ in range(5)]
+    assert undertakings.locks(firms, "AT") == undertakings.locks(reversed(firms), "AT")
+    assert not set(undertakings.locks(firms, "AT")) & set(undertakings.locks(firms, "DE"))
+    assert all(-(2**63) <= each < 2**63 for each in undertakings.locks(firms, "AT"))
+
+
 class Granting(RuleBasedStateMachine):
     """Funders of one country grant small aid of every kind to one undertaking over the years, and take some back."""
 
@@ -194,7 +215,7 @@ class Granting(RuleBasedStateMachine):
 
 
 TestGranting = Granting.TestCase
-TestGranting.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestGranting.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
 
 
 class Unguarded(Granting):

@@ -103,8 +103,9 @@ GET /organisations/{}/calls           401 404 see see 404 see 404 404 404 see 40
 GET /rankers                          401 403 403 403 403 403 403 403 403 403 403 see see 403 see 403 403 403 403 403
 """)
 
-# The private part: the visit and its report, the voucher and its bank reference, the ledger. "Own" are the visitor
-# (her, sme), her hub (hub) and the funder (adm, aud). Programmes and their rules are public to whoever has a role.
+# The private part: the visit and its report, the voucher and its bank reference, the ledger, a firm's state aid. "Own"
+# are the visitor (her, sme), her hub (hub) and the funder (adm, aud). Programmes and their rules are public to whoever
+# has a role.
 MOBILITY = read("""
                                       ano non her sme SME hub HUB adm ADM aud AUD rev ope lin cli con not mob mat pro
 POST /visits                          401 403 ok  ok  403 ok  403 403 403 403 403 403 403 403 403 403 403 403 403 403
@@ -129,6 +130,13 @@ POST /vouchers/{}/cancel              401 404 ok  ok  404 404 404 ok  404 403 40
 POST /vouchers/{}/invoice             401 404 ok  ok  404 404 404 403 404 403 404 403 403 403 403 404 404 404 404 404
 POST /vouchers/{}/approve             401 404 403 403 404 404 404 ok  404 403 404 403 403 403 403 404 404 404 404 404
 POST /vouchers/{}/pay                 401 404 403 403 404 404 404 ok  404 403 404 403 403 403 403 404 404 404 404 404
+GET /state-aid/headroom               401 403 see see 403 403 403 see 403 see 403 see see 403 see 403 403 403 403 403
+GET /state-aid/statement              401 403 see see 403 403 403 see 403 see 403 see see 403 see 403 403 403 403 403
+POST /state-aid/declarations          401 403 ok  ok  403 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403
+GET /state-aid/declarations           401 403 see see 403 403 403 see 403 see 403 see see 403 see 403 403 403 403 403
+GET /state-aid/queue                  401 403 403 403 403 403 403 see pub see pub see see 403 see 403 403 403 403 403
+GET /state-aid/register.csv           401 403 403 403 403 403 403 see pub see pub see see 403 see 403 403 403 403 403
+POST /state-aid/reported              401 403 403 403 403 403 403 ok  403 403 403 403 403 403 403 403 403 403 403 403
 """)
 
 # The private part: that a person was sent this mail, and what she chose.

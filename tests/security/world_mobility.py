@@ -11,6 +11,7 @@ from tests.security.checking import Call, Caller, World, usual_callers
 
 REPORT = "REPORT-OF-THE-VISIT"
 BANK = "BANK-REFERENCE-4711"
+AUTHORITY = "AUTHORITY-THAT-GAVE-AID"
 
 
 class Fair:
@@ -21,6 +22,7 @@ class Fair:
         self.town = town
         self.travel = ""
         self.innovation = ""
+        self.aided = ""
 
     async def traveller(self) -> UUID:
         """Make another person of the visiting firm; the column ``her`` becomes her."""
@@ -46,9 +48,10 @@ class Fair:
             await self.town.travel_voucher(self.travel, made["visit_id"])
         return str(made["visit_id"])
 
-    async def voucher(self, *steps: str) -> str:
+    async def voucher(self, *steps: str, programme_id: str = "") -> str:
         """Make an innovation voucher and take it through these steps."""
-        voucher_id = str((await self.town.innovation_voucher(self.innovation, "10.00"))["voucher_id"])
+        made = await self.town.innovation_voucher(programme_id or self.innovation, "10.00")
+        voucher_id = str(made["voucher_id"])
         for step in steps:
             who, body = {
                 "issue": ("clerk", None),
@@ -60,6 +63,20 @@ class Fair:
             }[step]
             await self.town.done(who, f"/vouchers/{voucher_id}/{'approve' if step == 'check' else step}", body)
         return voucher_id
+
+    def declaration(self) -> dict[str, object]:
+        """What the visiting firm signs of its state aid from elsewhere."""
+        amount = {"amount": "10.00", "currency": "EUR"}
+        item = {"regulation": "de_minimis", "granted_on": "2026-01-10", "amount": amount, "authority": AUTHORITY}
+        firm = str(self.town.visitor)
+        return {"organisation_id": firm, "country": "AT", "wording": "2026-1", "items": [item]}
+
+    async def award(self) -> dict[str, object]:
+        """Grant small aid of 5 EUR that no register knows; what a clerk says of it when it does."""
+        voucher_id = await self.voucher("issue", programme_id=self.aided)
+        waiting = (await self.town.get("clerk", "/state-aid/queue?limit=200")).json()["items"]
+        award_id = next(each["award_id"] for each in waiting if each["voucher_id"] == voucher_id)
+        return {"awards": [{"award_id": award_id, "amount": "5.00"}], "reference": "TAM-1"}
 
     @staticmethod
     def invoice() -> dict[str, object]:
@@ -77,11 +94,14 @@ async def furnish(world: World) -> None:
     fair = Fair(world, town)
     fair.travel = (await town.programme(budget={"amount": "1000000.00", "currency": "EUR"}))["programme_id"]
     fair.innovation = (await town.innovation_programme("1000000.00"))["programme_id"]
+    fair.aided = (await town.innovation_programme("1000000.00", state_aid="de_minimis"))["programme_id"]
+    await town.done("visitor", "/state-aid/declarations", fair.declaration())
     paid = await fair.voucher("issue", "invoice", "check", "approve", "pay")
-    world.private = (REPORT, BANK)
+    world.private = (REPORT, BANK, AUTHORITY)
     _visits(world, fair)
     _programmes(world, fair)
     _vouchers(world, fair, paid)
+    _state_aid(world, fair)
 
 
 def _visits(world: World, fair: Fair) -> None:
@@ -188,3 +208,37 @@ def _vouchers(world: World, fair: Fair, paid: str) -> None:
 
     for step in before:
         register(step)
+
+
+def _state_aid(world: World, fair: Fair) -> None:
+    firm = f"organisation_id={fair.town.visitor}"
+
+    @world.make("GET /state-aid/headroom")
+    async def _() -> Call:
+        return Call(f"/state-aid/headroom?{firm}&country=AT", private=("ceilings",))
+
+    @world.make("GET /state-aid/statement")
+    async def _() -> Call:
+        return Call(f"/state-aid/statement?{firm}", private=(AUTHORITY,))
+
+    @world.make("POST /state-aid/declarations")
+    async def _() -> Call:
+        return Call("/state-aid/declarations", fair.declaration())
+
+    @world.make("GET /state-aid/declarations")
+    async def _() -> Call:
+        return Call(f"/state-aid/declarations?{firm}", private=(AUTHORITY,))
+
+    @world.make("GET /state-aid/queue")
+    async def _() -> Call:
+        await fair.award()
+        return Call("/state-aid/queue?limit=200", private=("award_id",))
+
+    @world.make("GET /state-aid/register.csv")
+    async def _() -> Call:
+        await fair.award()
+        return Call("/state-aid/register.csv", private=(str(fair.town.visitor),))
+
+    @world.make("POST /state-aid/reported")
+    async def _() -> Call:
+        return Call("/state-aid/reported", await fair.award())

@@ -186,7 +186,8 @@ async def _headroom(
 
 async def _programme(session: AsyncSession, voucher: Voucher) -> tuple[Programme, date]:
     """Return the voucher's programme and the present day in its funder's time zone."""
-    programme = (await programme_rows.by_ids(session, [voucher.programme_id]))[voucher.programme_id]
+    programme = await programme_rows.get(session, voucher.programme_id)
+    assert programme is not None, "foreign keys keep programmes"
     return programme, now().astimezone(ZoneInfo(programme.time_zone)).date()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -79,7 +80,7 @@ async def declarations(session: AsyncSession, whose: Undertaking, country: str |
     statement = (
         sa.select(AidDeclaration)
         .where(_of(AidDeclaration, whose))
-        .distinct(*keys)
+        .ext(distinct_on(*keys))
         .order_by(*keys, col(AidDeclaration.declaration_id).desc())
     )
     if country:
@@ -158,7 +159,7 @@ async def granted(session: AsyncSession, award_ids: Iterable[UUID]) -> dict[UUID
     """Return what was granted by each award, before anything was taken back."""
     lines = sa.select(col(AidLine.award_id), col(AidLine.amount))
     statement = lines.where(col(AidLine.award_id).in_(set(award_ids)), col(AidLine.amount) > 0)
-    return dict((await session.execute(statement)).tuples().all())
+    return dict(iter(await session.execute(statement)))
 
 
 async def granted_to(session: AsyncSession, whose: Undertaking, since: date | None = None) -> list[AidAward]:
