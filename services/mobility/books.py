@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.mobility import ledger
 from services.mobility.ledger import Balances, Verification
 from services.mobility.models import LedgerEntry, Programme
+from services.mobility.repository import aid as aid_rows
 from services.mobility.repository import ledger as entries
 from services.mobility.repository import organisations as organisation_rows
 from services.mobility.repository import programmes as rows
@@ -84,12 +85,14 @@ async def _auditable(session: AsyncSession, caller: Principal, programme_id: UUI
 
 
 async def _verified(session: AsyncSession, programme: Programme) -> Verification:
-    """Read the whole ledger and hold it against the states of the vouchers."""
+    """Read the whole ledger and hold it against the states of the vouchers and the register of state aid."""
     found = await entries.rows(session, programme.programme_id)
     vouchers = await voucher_rows.of_programme(session, programme.programme_id)
     reserved = {each.voucher_id: each.amount for each in vouchers if each.state in HOLDS_RESERVATION}
     paid = {each.voucher_id: each.amount for each in vouchers if each.state is VoucherState.PAID}
-    return ledger.verify([entries.entry(row) for row in found], reserved, paid)
+    verified = ledger.verify([entries.entry(row) for row in found], reserved, paid)
+    aid = await aid_rows.mismatches(session, programme.programme_id)
+    return Verification(verified.balances, (*verified.problems, *aid))
 
 
 def _line(row: LedgerEntry) -> LedgerLine:

@@ -17,12 +17,14 @@ WORDING = "2026-1"
 OTHERS = {"regulation": "de_minimis", "authority": "Bund", "reference": "FFG-1"}
 
 
-async def declare(town: Town, *amounts: str, country: str = "AT", currency: str = "EUR") -> dict[str, Any]:
-    """Have the visiting firm sign what it got from others last month."""
+async def declare(
+    town: Town, *amounts: str, country: str = "AT", currency: str = "EUR", by: str = "visitor"
+) -> dict[str, Any]:
+    """Have a firm, the visiting one unless told, sign what it got from others last month."""
     day = str(today() - timedelta(days=30))
     items = [{**OTHERS, "granted_on": day, "amount": {"amount": each, "currency": currency}} for each in amounts]
-    body = {"organisation_id": str(town.visitor), "country": country, "wording": WORDING, "items": items}
-    return await town.done("visitor", "/state-aid/declarations", body)
+    body = {"organisation_id": str(getattr(town, by)), "country": country, "wording": WORDING, "items": items}
+    return await town.done(by, "/state-aid/declarations", body)
 
 
 async def programme(town: Town, **more: Any) -> str:
@@ -31,9 +33,15 @@ async def programme(town: Town, **more: Any) -> str:
     return str(made["programme_id"])
 
 
-async def applied(town: Town, programme_id: str, amount: str = "1000.00") -> str:
-    """Apply; return the voucher's path."""
-    return f"/vouchers/{(await town.innovation_voucher(programme_id, amount))['voucher_id']}"
+async def applied(town: Town, programme_id: str, amount: str = "1000.00", by: str = "visitor") -> str:
+    """Apply for a firm that pays an expert; return the voucher's path."""
+    body = {
+        "programme_id": programme_id,
+        "beneficiary_id": str(getattr(town, by)),
+        "provider_id": str(town.provider if by == "visitor" else town.host),
+        "amount": {"amount": amount, "currency": "EUR"},
+    }
+    return f"/vouchers/{(await town.done(by, '/vouchers', body))['voucher_id']}"
 
 
 async def headroom(town: Town, who: str = "visitor", **query: Any) -> dict[str, Any]:

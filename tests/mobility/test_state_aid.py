@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from services.mobility.repository import aid, organisations
 from shared.clock import now
@@ -124,9 +125,13 @@ async def test_what_an_erased_sister_was_granted_still_counts(town: Town) -> Non
 
 
 async def two_claims(town: Town) -> list[str]:
-    """Two pots of one country, 600 EUR of room, two claims of 500 EUR: the paths that issue them."""
+    """Two pots of one country, two linked firms with 600 EUR of room, a claim of 500 EUR each: what issues them."""
+    await join(town, town.visitor, "Alpen Sensorik", "Alpine Holding")
+    await join(town, town.provider, "Sister", "Alpine Holding")
     await declare(town, "299400.00")
-    return [f"{await applied(town, await programme(town))}/issue" for _ in range(2)]
+    await declare(town, by="provider")
+    firms = ("visitor", "provider")
+    return [f"{await applied(town, await programme(town), by=firm)}/issue" for firm in firms]
 
 
 async def both(town: Town, paths: list[str]) -> list[int]:
@@ -203,3 +208,20 @@ async def test_strangers_and_funders_without_a_claim_do_not_see_a_firms_aid(town
     await applied(town, str((await town.innovation_programme())["programme_id"]))
     assert (await town.get("clerk", path)).status_code == 200
     assert (await town.get("foreign_clerk", path)).status_code == 403
+
+
+async def test_the_books_say_when_the_register_does_not_count_what_the_ledger_holds(town: Town) -> None:
+    await declare(town)
+    made = await programme(town)
+    await town.done("clerk", f"{await applied(town, made)}/issue")
+    assert (await town.ledger(made))["balanced"]
+    async with town.context.database.transaction() as session:
+        await session.execute(
+            sa.text(
+                "INSERT INTO aid_line (award_id, amount, counted, occasion, made_at) "
+                "SELECT award_id, -100, -100, 'released', now() FROM aid_award"
+            )
+        )
+    books = await town.ledger(made)
+    assert not books["balanced"]
+    assert "400.00" in books["problems"][0]

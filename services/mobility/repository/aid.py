@@ -14,8 +14,8 @@ from sqlmodel import col
 
 from services.mobility.aid import undertakings
 from services.mobility.aid.headroom import Counted
-from services.mobility.ledger import ZERO
-from services.mobility.models import AidAward, AidDeclaration, AidLine, Organisation, Voucher
+from services.mobility.ledger import ZERO, Account
+from services.mobility.models import AidAward, AidDeclaration, AidLine, LedgerEntry, Organisation, Voucher
 from services.mobility.repository.pages import newest_first
 from services.mobility.scopes import Scope
 from shared.contracts import Version
@@ -160,6 +160,30 @@ async def granted(session: AsyncSession, award_ids: Iterable[UUID]) -> dict[UUID
     lines = sa.select(col(AidLine.award_id), col(AidLine.amount))
     statement = lines.where(col(AidLine.award_id).in_(set(award_ids)), col(AidLine.amount) > 0)
     return dict(iter(await session.execute(statement)))
+
+
+async def mismatches(session: AsyncSession, programme_id: UUID) -> list[str]:
+    """Say where the register counts another amount for a voucher than the ledger holds reserved or paid for it."""
+    held = (
+        sa.select(sa.func.coalesce(sa.func.sum(col(LedgerEntry.amount)), 0))
+        .where(
+            col(LedgerEntry.voucher_id) == col(AidAward.voucher_id),
+            col(LedgerEntry.account).in_((Account.RESERVED, Account.PAID)),
+        )
+        .scalar_subquery()
+    )
+    counting = (
+        sa.select(sa.func.coalesce(sa.func.sum(col(AidLine.amount)), 0))
+        .where(col(AidLine.award_id) == col(AidAward.award_id))
+        .scalar_subquery()
+    )
+    statement = sa.select(col(AidAward.voucher_id), counting, held).where(
+        col(AidAward.programme_id) == programme_id, counting != held
+    )
+    return [
+        f"voucher {voucher_id}: {aid} of state aid in the register, {money} reserved or paid in the ledger"
+        for voucher_id, aid, money in await session.execute(statement)
+    ]
 
 
 async def granted_to(session: AsyncSession, whose: Undertaking, since: date | None = None) -> list[AidAward]:
