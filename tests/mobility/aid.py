@@ -33,13 +33,15 @@ async def programme(town: Town, **more: Any) -> str:
     return str(made["programme_id"])
 
 
-async def applied(town: Town, programme_id: str, amount: str = "1000.00", by: str = "visitor") -> str:
+async def applied(
+    town: Town, programme_id: str, amount: str = "1000.00", by: str = "visitor", currency: str = "EUR"
+) -> str:
     """Apply for a firm that pays an expert; return the voucher's path."""
     body = {
         "programme_id": programme_id,
         "beneficiary_id": str(getattr(town, by)),
         "provider_id": str(town.provider if by == "visitor" else town.host),
-        "amount": {"amount": amount, "currency": "EUR"},
+        "amount": {"amount": amount, "currency": currency},
     }
     return f"/vouchers/{(await town.done(by, '/vouchers', body))['voucher_id']}"
 

@@ -13,7 +13,7 @@ from services.mobility.aid.rules import aid_rules
 from shared.clock import today
 from shared.contracts.mobility import StateAid
 from tests.mobility.aid import OTHERS, WORDING, applied, declare, join, programme, room
-from tests.mobility.conftest import Town
+from tests.mobility.conftest import VALID, Town
 
 
 async def test_an_award_waits_for_the_register_and_every_step_is_told(town: Town) -> None:
@@ -113,3 +113,35 @@ async def test_what_was_granted_and_declared_stays_as_it_was_written(town: Town,
         with subtests.test(statement), pytest.raises(DBAPIError, match="append-only"):
             async with town.context.database.transaction() as session:
                 await session.execute(sa.text(statement))
+
+
+async def enter_rate(town: Town, rate: str, **more: Any) -> dict[str, Any]:
+    days = {"valid_from": str(today() - timedelta(days=20)), "valid_to": str(today() + timedelta(days=20))}
+    body = {"currency": "SEK", "rate": rate, "source": "ECB, monthly", **days, **more}
+    answer = await town.post("operator", "/state-aid/rates", body)
+    return {"status": answer.status_code, **answer.json()}
+
+
+async def test_money_of_another_currency_counts_at_the_last_rate_entered_for_the_day(town: Town) -> None:
+    await enter_rate(town, "10.00")
+    await enter_rate(town, "11.25")
+    await enter_rate(town, "1.00", valid_to=str(today() - timedelta(days=1)))
+    await declare(town, "2250.00", currency="SEK")
+    assert await room(town) == "299800.00"
+    half = [{"rule": "co-financing", "percent": "50", **VALID}, {"rule": "validity", "months": 12, **VALID}]
+    budget = {"amount": "100000.00", "currency": "SEK"}
+    made = await town.programme(kind="innovation", budget=budget, rules=half, state_aid="de_minimis")
+    path = await applied(town, made["programme_id"], "10000.00", currency="SEK")
+    await town.done("clerk", f"{path}/issue")
+    assert await room(town) == "299355.55", "5,000 SEK are 444.444... EUR, rounded up"
+    await town.done("visitor", f"{path}/cancel")
+    assert await room(town) == "299800.00"
+
+
+async def test_a_rate_that_is_fixed_by_law_or_ends_before_it_begins_is_not_entered(town: Town) -> None:
+    assert (await enter_rate(town, "2.00", currency="BGN"))["rule"] == "rate-is-fixed"
+    assert (await enter_rate(town, "1.00", currency="EUR"))["rule"] == "rate-is-fixed"
+    assert (await enter_rate(town, "2.00", valid_to="2026-01-01", valid_from="2026-02-01"))["status"] == 422
+    await enter_rate(town, "11.25")
+    (listed,) = (await town.get("clerk", "/state-aid/rates?currency=SEK")).json()["items"]
+    assert (listed["rate"], listed["source"]) == ("11.25000000", "ECB, monthly")

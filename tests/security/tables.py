@@ -137,6 +137,8 @@ GET /state-aid/declarations           401 403 see see 403 403 403 see 403 see 40
 GET /state-aid/queue                  401 403 403 403 403 403 403 see pub see pub see see 403 see 403 403 403 403 403
 GET /state-aid/register.csv           401 403 403 403 403 403 403 see pub see pub see see 403 see 403 403 403 403 403
 POST /state-aid/reported              401 403 403 403 403 403 403 ok  403 403 403 403 403 403 403 403 403 403 403 403
+POST /state-aid/rates                 401 403 403 403 403 403 403 403 403 403 403 403 ok  403 403 403 403 403 403 403
+GET /state-aid/rates                  401 403 pub pub pub pub pub pub pub pub pub pub pub 403 pub 403 403 403 403 403
 """)
 
 # The private part: that a person was sent this mail, and what she chose.

@@ -242,3 +242,13 @@ def _state_aid(world: World, fair: Fair) -> None:
     @world.make("POST /state-aid/reported")
     async def _() -> Call:
         return Call("/state-aid/reported", await fair.award())
+
+    rate = {"currency": "SEK", "rate": "11.25", "source": "ECB", "valid_from": "2026-01-01", "valid_to": "2026-01-31"}
+
+    @world.make("POST /state-aid/rates")
+    async def _() -> Call:
+        return Call("/state-aid/rates", rate)
+
+    @world.make("GET /state-aid/rates")
+    async def _() -> Call:
+        return Call("/state-aid/rates?limit=200")

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.mobility.aid import rates
 from services.mobility.aid.rules import AidRefusalError, aid_rules, converted
 from services.mobility.models import AidDeclaration
 from services.mobility.repository import aid as rows
@@ -40,7 +41,7 @@ async def declare(session: AsyncSession, caller: Principal, body: DeclarationIn)
         country=body.country,
         wording=body.wording,
         items=[
-            {**item.model_dump(mode="json"), "counted": _counted(item, body.country, f"items.{index}")}
+            {**item.model_dump(mode="json"), "counted": await _counted(session, item, body.country, f"items.{index}")}
             for index, item in enumerate(body.items)
         ],
         declared_by=person,
@@ -89,7 +90,7 @@ def snapshot(declaration: AidDeclaration) -> AidDeclarationSnapshot:
     )
 
 
-def _counted(item: DeclaredItem, country: str, where: str) -> str:
+async def _counted(session: AsyncSession, item: DeclaredItem, country: str, where: str) -> str:
     """Return the declared amount in the ceiling's currency, as text for JSON."""
     if item.regulation is StateAid.NONE:
         raise unprocessable("state-aid-kind", f"{where}: what is no small aid need not be declared.")
@@ -101,9 +102,10 @@ def _counted(item: DeclaredItem, country: str, where: str) -> str:
     if currency is None:
         raise unprocessable("state-aid-jurisdiction", f"No ceiling in {country} is on record.")
     try:
-        return str(converted(item.amount.amount, aid_rules().rate(item.amount.currency, currency, today())))
+        rate = await rates.rate(session, item.amount.currency, currency, today())
     except AidRefusalError as error:
         raise unprocessable(error.rule, f"{where}: {error.detail}") from error
+    return str(converted(item.amount.amount, rate))
 
 
 def _view(declaration: AidDeclaration) -> DeclarationOut:

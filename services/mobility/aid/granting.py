@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.mobility.aid import rates
 from services.mobility.aid.headroom import Headroom, earliest, measure
 from services.mobility.aid.rules import AidRefusalError, aid_rules, converted
 from services.mobility.ledger import MOVES, Account, Occasion
@@ -59,7 +60,7 @@ async def award(session: AsyncSession, voucher: Voucher, amount: Decimal, made_b
     if refusal := next((each for each in findings if not each.passed), None):
         raise conflict(refusal.rule, refusal.detail, verdict=[each.model_dump(mode="json") for each in findings])
     currency = aid_rules().currency(country, today) or ""
-    rate = aid_rules().rate(programme.currency, currency, today)
+    rate = await rates.rate(session, programme.currency, currency, today)
     version = await next_version(session, None)
     made = AidAward(
         award_id=new_id(),
@@ -156,7 +157,7 @@ async def _judge(
     if room.currency is None:
         return [_refused("state-aid-jurisdiction", f"No ceiling for {kind} in {country or 'no country'} is on record.")]
     try:
-        rate = aid_rules().rate(programme.currency, room.currency, on)
+        rate = await rates.rate(session, programme.currency, room.currency, on)
     except AidRefusalError as error:
         return [_refused(error.rule, error.detail)]
     return [*await _declared(session, beneficiary_id, country, kind, on), *room.judge(converted(amount, rate))]

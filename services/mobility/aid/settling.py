@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.mobility.aid import rates
 from services.mobility.aid.rules import AidRefusalError, aid_rules
 from services.mobility.models import Programme
 from services.mobility.repository import organisations
@@ -37,7 +38,7 @@ async def settle(
     if ceiling is None or not aid_rules().binding(country, kind, today()):
         raise unprocessable("state-aid-jurisdiction", f"No ceiling for {kind} in {country} is on record.")
     try:
-        aid_rules().rate(currency, ceiling, today())
+        await rates.rate(session, currency, ceiling, today())
     except AidRefusalError as error:
         raise unprocessable(error.rule, error.detail) from error
     return {"state_aid": kind, "granting_country": country}

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from services.mobility.aid import declaring, reading, reporting
+from services.mobility.aid import declaring, rates, reading, reporting
 from services.mobility.endpoints.lists import DEFAULT_LIMIT, Cursor, Limit, text
 from services.mobility.exports import to_csv
 from services.mobility.programme_rules import Country
@@ -16,11 +16,13 @@ from services.mobility.schemas import (
     DeclarationsOut,
     HeadroomOut,
     Page,
+    RateIn,
+    RateOut,
     Reported,
     StatementOut,
 )
 from services.mobility.schemas.base import Day
-from services.mobility.scopes import scope_of
+from services.mobility.scopes import require_any_role, scope_of
 from shared.contracts.mobility import StateAid
 from shared.http import Caller, Session
 
@@ -99,3 +101,23 @@ async def export_register(
 async def report(body: Reported, caller: Caller, session: Session) -> list[AidOut]:
     """Record that awards were entered in the register; 409 `aid-amount-changed` where less is left by now."""
     return await reporting.reported(session, caller, body)
+
+
+@router.post("/rates", status_code=201)
+async def enter_rate(body: RateIn, caller: Caller, session: Session) -> RateOut:
+    """Enter the rate by which money of another currency counts under the ceilings, for so many days."""
+    return await rates.enter(session, caller, body)
+
+
+@router.get("/rates")
+async def list_rates(
+    caller: Caller,
+    session: Session,
+    currency: Annotated[str | None, Query(pattern=r"^[A-Z]{3}$")] = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Page[RateOut]:
+    """The rates that operators entered, newest first."""
+    require_any_role(caller)
+    items, following = await rates.page(session, currency, limit, cursor)
+    return Page(items=items, next_cursor=text(following))

@@ -1,6 +1,6 @@
 """Tables of the mobility database. The constraints are the second line of defence behind the use cases."""
 
-from services.mobility.models.aid import AidAward, AidDeclaration, AidLine
+from services.mobility.models.aid import AidAward, AidDeclaration, AidLine, AidRate
 from services.mobility.models.base import Base, Versioned
 from services.mobility.models.ledger import LedgerEntry
 from services.mobility.models.others import Connection, Organisation, Person
@@ -12,6 +12,7 @@ __all__ = [
     "AidAward",
     "AidDeclaration",
     "AidLine",
+    "AidRate",
     "Base",
     "Connection",
     "LedgerEntry",

@@ -89,3 +89,24 @@ class AidDeclaration(Versioned, table=True):
     declared_by: UUID
     declared_on: date
     declared_at: datetime = Field(sa_type=MOMENT)
+
+
+class AidRate(Base, table=True):
+    """So many units of ``currency`` were one of ``base`` from the first to the last day; as an operator entered it."""
+
+    __tablename__ = "aid_rate"
+    __table_args__ = (
+        sa.Index("aid_rate_by_day", "currency", "base", "valid_from"),
+        sa.CheckConstraint("rate > 0", name="positive_rate"),
+        sa.CheckConstraint("valid_from <= valid_to", name="days_in_order"),
+    )
+
+    rate_id: UUID = Field(primary_key=True)
+    currency: str
+    base: str
+    rate: Decimal = Field(sa_type=sa.Numeric(18, 8))
+    source: str
+    valid_from: date
+    valid_to: date
+    made_by: UUID
+    made_at: datetime = Field(sa_type=MOMENT)

@@ -6,6 +6,8 @@ from services.mobility.schemas.aid import (
     DeclarationOut,
     DeclarationsOut,
     HeadroomOut,
+    RateIn,
+    RateOut,
     Reported,
     StatementOut,
 )
@@ -35,6 +37,8 @@ __all__ = [
     "ProgrammeIn",
     "ProgrammeOut",
     "Proofs",
+    "RateIn",
+    "RateOut",
     "Report",
     "Reported",
     "StatementOut",

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from services.mobility.programme_rules import Country
 from services.mobility.schemas.base import Body, Day, Line
@@ -124,6 +124,37 @@ class Reported(Body):
 
     awards: tuple[Entered, ...] = Field(min_length=1, max_length=500)
     reference: Line
+
+
+class RateIn(Body):
+    """So many units of ``currency`` are one of ``base``, from the first to the last day, and who says so."""
+
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    base: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
+    rate: Annotated[Decimal, Field(gt=0, max_digits=18, decimal_places=8, allow_inf_nan=False)]
+    source: Line
+    valid_from: Day
+    valid_to: Day
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "RateIn":
+        if self.valid_to < self.valid_from:
+            raise ValueError("valid_to lies before valid_from")
+        return self
+
+
+class RateOut(BaseModel):
+    """A rate that an operator entered; the last one entered for a day counts."""
+
+    rate_id: UUID
+    currency: str
+    base: str
+    rate: Decimal
+    source: str
+    valid_from: date
+    valid_to: date
+    made_by: UUID
+    made_at: datetime
 
 
 class StatementCountry(BaseModel):

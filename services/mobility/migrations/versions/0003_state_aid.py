@@ -1,4 +1,4 @@
-"""Small state aid: awards and their lines, declarations; which programmes grant it, and who belongs together."""
+"""Small state aid: awards and their lines, declarations, rates; which programmes grant it, and who belongs together."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ depends_on = None
 MOMENT = sa.DateTime(timezone=True)
 AMOUNT = sa.Numeric(14, 2)
 KINDS = ("none", "de_minimis", "sgei", "agriculture")
-NEVER_CHANGED = ("aid_line", "aid_declaration")
+NEVER_CHANGED = ("aid_line", "aid_declaration", "aid_rate")
 
 
 def words(name: str, *values: str) -> sa.Enum:
@@ -56,6 +56,22 @@ def upgrade() -> None:
     )
     op.create_index("aid_declaration_newest", "aid_declaration", ["organisation_id", "country", "declaration_id"])
     op.create_index("ix_aid_declaration_undertaking", "aid_declaration", ["undertaking"])
+    op.create_table(
+        "aid_rate",
+        sa.Column("rate_id", sa.Uuid(), nullable=False),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("base", sa.String(), nullable=False),
+        sa.Column("rate", sa.Numeric(18, 8), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("valid_from", sa.Date(), nullable=False),
+        sa.Column("valid_to", sa.Date(), nullable=False),
+        sa.Column("made_by", sa.Uuid(), nullable=False),
+        sa.Column("made_at", MOMENT, nullable=False),
+        sa.CheckConstraint("rate > 0", name=op.f("ck_aid_rate_positive_rate")),
+        sa.CheckConstraint("valid_from <= valid_to", name=op.f("ck_aid_rate_days_in_order")),
+        sa.PrimaryKeyConstraint("rate_id", name="pk_aid_rate"),
+    )
+    op.create_index("aid_rate_by_day", "aid_rate", ["currency", "base", "valid_from"])
     for table in NEVER_CHANGED:
         op.execute(
             f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
