@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.mobility.aid import views
 from services.mobility.aid.granting import snapshot
-from services.mobility.aid.rules import aid_rules
 from services.mobility.models import AidAward
 from services.mobility.programmes import require_administrator
 from services.mobility.repository import aid as rows
@@ -83,7 +82,6 @@ async def export(
                 "undertaking": award.undertaking or "",
                 "sectors": " ".join(firm.sectors) if firm else "",
                 "authority": out.names["funder"],
-                "legal_basis": _legal_basis(award),
                 "instrument": INSTRUMENT,
                 "measure": out.programme_name,
                 "granted": out.granted.amount,
@@ -141,8 +139,3 @@ def require_register_reader(scope: Scope) -> None:
     """Raise 403 for whoever manages and audits no funder's money."""
     if not (scope.everything or scope.funders):
         raise forbidden("Only funders' administrators and auditors may see a register.")
-
-
-def _legal_basis(award: AidAward) -> str:
-    ceilings = aid_rules().binding(award.country, award.regulation, award.granted_on)
-    return next((each.source for each in ceilings if each.regulation is award.regulation), "")

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.mobility.aid.granting import snapshot
 from services.mobility.aid.headroom import Headroom, Level
+from services.mobility.aid.rules import aid_rules
 from services.mobility.ledger import CENT
 from services.mobility.models import AidAward
 from services.mobility.repository import aid as rows
@@ -65,9 +66,16 @@ def _out(
         **snapshot(award, net.amount).model_dump(),
         names={"beneficiary": names.get(award.beneficiary_id, ""), "funder": names.get(award.funder_id, "")},
         programme_name=programme_name,
+        legal_basis=_legal_basis(award),
         granted=money(granted, award.currency),
         counted=money(net.counted, award.ceiling_currency),
         reported=money(told, award.currency) if told is not None else None,
         register_reference=award.register_reference,
         overdue=due and award.due_on is not None and award.due_on < today,
     )
+
+
+def _legal_basis(award: AidAward) -> str:
+    """Return the law under which it was granted, to be named to the beneficiary and in the register."""
+    ceilings = aid_rules().binding(award.country, award.regulation, award.granted_on)
+    return next((each.source for each in ceilings if each.regulation is award.regulation), "")

@@ -58,6 +58,7 @@ class AidOut(AidSnapshot):
 
     names: dict[str, str]
     programme_name: str
+    legal_basis: str
     granted: Money
     counted: Money
     reported: Money | None = None
