@@ -70,6 +70,27 @@ async def test_the_statement_lists_awards_and_declared_aid_by_country(town: Town
     assert germany["awards"] == []
 
 
+async def test_who_says_that_she_belongs_to_a_group_does_not_read_its_papers(town: Town) -> None:
+    await declare(town, "200000.00")
+    await join(town, town.visitor, "Alpen Sensorik", "Alpine Holding")
+    await join(town, town.provider, "Curious", "Alpine Holding")
+    path = f"/state-aid/statement?organisation_id={town.provider}"
+    (seen,) = (await town.get("operator", path)).json()["countries"]
+    assert [each["amount"]["amount"] for each in seen["declared"]] == ["200000.00"]
+    assert (await town.get("provider", path)).json()["countries"] == []
+    await declare(town, "5.00", by="provider")
+    (own,) = (await town.get("provider", path)).json()["countries"]
+    assert [each["amount"]["amount"] for each in own["declared"]] == ["5.00"]
+    assert own["ceilings"][0]["used"]["amount"] == "200005.00", "but how much room is left, it must know"
+
+
+async def test_of_a_day_that_is_over_only_what_was_granted_by_then_counts(town: Town) -> None:
+    await declare(town, "1000.00")
+    before = today() - timedelta(days=31)
+    assert await room(town, on=before) == "300000.00"
+    assert await room(town, on=before + timedelta(days=1)) == "299000.00"
+
+
 async def test_a_newer_declaration_replaces_the_older_and_both_stay_on_record(town: Town) -> None:
     await declare(town, "200000.00")
     await declare(town, "1000.00")

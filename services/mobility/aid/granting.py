@@ -111,9 +111,15 @@ async def reverse(
 async def headroom(
     session: AsyncSession, organisation_id: UUID, country: str, regulation: StateAid, on: date
 ) -> Headroom:
-    """Return what an organisation's undertaking may still be granted in that country, without any lock."""
+    """Return what an organisation's undertaking may still be granted in that country on a day, without any lock.
+
+    Of a day that is over: what could have been granted then, by what is left of the awards today.
+    """
     whose = await rows.undertaking(session, organisation_id)
-    return await _headroom(session, whose, country, regulation, on)
+    found = await rows.counted(session, whose, country, earliest(aid_rules(), country, on))
+    if on < now().date():
+        found = [each for each in found if each.granted_on <= on]
+    return measure(aid_rules(), country, regulation, on, found)
 
 
 async def with_aid(
@@ -153,7 +159,8 @@ async def _judge(
 ) -> list[Finding]:
     """Judge new aid of ``amount`` in the programme's currency."""
     country, kind = programme.granting_country or "", programme.state_aid
-    room = await _headroom(session, whose, country, kind, on)
+    found = await rows.counted(session, whose, country, earliest(aid_rules(), country, on))
+    room = measure(aid_rules(), country, kind, on, found)
     if room.currency is None:
         return [_refused("state-aid-jurisdiction", f"No ceiling for {kind} in {country or 'no country'} is on record.")]
     try:
@@ -176,13 +183,6 @@ async def _declared(
         f"The declaration of small aid from elsewhere in {country} {said}; it is good for {duty.good_for_days} days."
     )
     return [duty.finding(good, detail, country=country, declared_on=last.declared_on if last else "", on=on)]
-
-
-async def _headroom(
-    session: AsyncSession, whose: Undertaking, country: str, regulation: StateAid, on: date
-) -> Headroom:
-    found = await rows.counted(session, whose, country, earliest(aid_rules(), country, on))
-    return measure(aid_rules(), country, regulation, on, found)
 
 
 async def _programme(session: AsyncSession, voucher: Voucher) -> tuple[Programme, date]:

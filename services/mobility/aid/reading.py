@@ -45,11 +45,17 @@ async def headroom(
 
 
 async def statement(session: AsyncSession, caller: Principal, organisation_id: UUID, on: date | None) -> StatementOut:
-    """Return all small aid of the organisation's undertaking that counts on a day, by granting country."""
-    await require_reader(session, caller, organisation_id)
+    """Return all small aid of the organisation's undertaking that counts on a day, by granting country.
+
+    Its own people are told the sum of all linked firms but read only what it got itself: whoever says that she belongs
+    to a group must not read its papers.
+    """
+    all_of_it = await require_reader(session, caller, organisation_id)
     day = on or today()
     whose = await rows.undertaking(session, organisation_id)
     names = await _names(session, whose)
+    if not all_of_it:
+        whose = Undertaking(frozenset({organisation_id}))
     awards = await views.awards(session, await rows.granted_to(session, whose), today())
     declared = await rows.declarations(session, whose)
     countries = []
@@ -76,18 +82,19 @@ async def statement(session: AsyncSession, caller: Principal, organisation_id: U
     )
 
 
-async def require_reader(session: AsyncSession, caller: Principal, organisation_id: UUID) -> None:
+async def require_reader(session: AsyncSession, caller: Principal, organisation_id: UUID) -> bool:
     """Raise unless the caller may see an organisation's aid: its own people, and the funders on whom it has a claim.
 
     Operators and auditors of no organisation in particular see everything. 403 without such a role, 404 for an unknown
-    organisation.
+    organisation. Returns whether the caller may also read what linked firms got: its own people may not.
     """
     scope = scope_of(caller)
-    own = organisation_id in caller.organisations(*PARTY_ROLES)
-    if not (own or scope.everything or await rows.funds(session, scope.funders, organisation_id)):
+    all_of_it = scope.everything or await rows.funds(session, scope.funders, organisation_id)
+    if not (all_of_it or organisation_id in caller.organisations(*PARTY_ROLES)):
         raise forbidden("Only the organisation itself and funders on whom it has a claim may see its state aid.")
     if not await organisations.known(session, [organisation_id]):
         raise not_found("organisation", organisation_id)
+    return all_of_it
 
 
 async def _duty(

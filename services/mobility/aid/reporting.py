@@ -57,7 +57,7 @@ INSTRUMENT = "grant"
 async def queue(
     session: AsyncSession, scope: Scope, funder_id: UUID | None, limit: int, cursor: UUID | None
 ) -> tuple[list[AidOut], UUID | None]:
-    """Return the awards that wait to be entered or corrected in a register, newest first."""
+    """Return the awards that wait to be entered or corrected in a register, oldest first."""
     require_register_reader(scope)
     found, following = await rows.queue(session, scope, funder_id, limit, cursor)
     return await views.awards(session, found, today()), following

@@ -205,8 +205,12 @@ async def register(
 async def queue(
     session: AsyncSession, scope: Scope, funder_id: UUID | None, limit: int, cursor: UUID | None
 ) -> tuple[list[AidAward], UUID | None]:
-    """Return the awards that wait for the register, newest first."""
-    return await newest_first(session, _register(scope, funder_id, None, True), AidAward.award_id, limit, cursor)
+    """Return the awards that wait for the register, oldest first, and the cursor of the next page."""
+    statement = _register(scope, funder_id, None, True)
+    if cursor:
+        statement = statement.where(col(AidAward.award_id) > cursor)
+    found = list(await session.scalars(statement.order_by(col(AidAward.award_id)).limit(limit + 1)))
+    return found[:limit], found[limit - 1].award_id if len(found) > limit else None
 
 
 async def funds(session: AsyncSession, funders: Iterable[UUID], organisation_id: UUID) -> bool:
