@@ -3,13 +3,15 @@
 Kept between rounds, because one changed organisation leaves almost all of it as it was.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import cached_property
 from uuid import UUID
 
 import numpy as np
 
+from services.matching.firms import Firms
 from services.matching.meetings import Keys, Meetings
 from services.matching.parties import Pair, Party, StatementFact, may_meet, pair_of
 from services.matching.reasons import reason_for
@@ -17,7 +19,7 @@ from services.matching.scoring import Judge, Scored, best_first, score_pair
 from services.matching.search import StatementIndex
 
 MANY = 0.1
-"""When a larger share of the pairs has changed, they are sorted anew instead of moved one by one."""
+"""When a larger share of the organisations has changed, they are looked up one by one."""
 
 
 class Statements(Mapping[UUID, StatementFact]):
@@ -52,14 +54,36 @@ class Reasons(dict[Pair, str]):
 
 @dataclass(frozen=True)
 class Candidates:
-    """Pairs at or above the quality floor, best first, ties by id; why they fit; and the statements they quote.
+    """Pairs at or above the quality floor, and why they fit; all is good until the next candidates are worked out.
 
-    ``reasons`` are good until the next candidates are worked out.
+    ``by_pair``: all of them; ``doubles``: those of which a better one is of the same two firms; ``statements``: what
+    they quote. ``number`` counts up; ``changes``: what differs from the number before, ``None`` when anything may.
     """
 
-    scored: list[Scored]
+    by_pair: Mapping[Pair, Scored]
     reasons: dict[Pair, str]
     statements: Mapping[UUID, StatementFact]
+    doubles: AbstractSet[Pair] = frozenset()
+    number: int = 0
+    changes: "Changes | None" = None
+
+    @cached_property
+    def scored(self) -> list[Scored]:
+        """All of them, best first, ties by id."""
+        return best_first(self.by_pair.values(), 0.0)
+
+    @property
+    def singles(self) -> list[Scored]:
+        """One of each two firms, in any order: a firm that is registered twice gains no second place."""
+        return [each for pair, each in self.by_pair.items() if pair not in self.doubles]
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What may differ from the candidates before: scores, reasons and doubles of pairs, and whole organisations."""
+
+    pairs: Collection[Pair]
+    organisations: Collection[UUID]
 
 
 class Considering:
@@ -68,6 +92,7 @@ class Considering:
     def __init__(self, least_similarity: float, least_score: float) -> None:
         self._least_similarity = least_similarity
         self._least_score = least_score
+        self._number = 0
         self._begin()
 
     def _begin(self) -> None:
@@ -75,7 +100,7 @@ class Considering:
         self._parties: Mapping[UUID, Party] = {}
         self._judge: Judge | None = None
         self._store: object = None
-        self._best: list[Scored] = []
+        self._firms = Firms()
         self._reasons = Reasons()
 
     def candidates(self, index: StatementIndex, parties: Mapping[UUID, Party], judge: Judge) -> Candidates:
@@ -85,22 +110,30 @@ class Considering:
         if self._store is not index.organisations:
             self._begin()
             self._store = index.organisations
+        anew = self._judge is None
         try:
-            touched = np.union1d(self._meetings.update(index), self._renewed(index, parties))
+            changed = _changed(self._parties, parties)
+            moved = self._firms.take_over(changed, parties)
+            met = self._meetings.update(index)
+            touched = np.union1d(met, self._between(index, changed | moved))
             if judge is not self._judge:
                 touched = np.union1d(touched, self._meetings.everywhere(index))
             self._reasons.parties, self._reasons.statements = parties, Statements(index)
-            self._replace(self._pairs(index, touched), self._scores(index, parties, judge, touched))
+            pairs = self._pairs(index, touched)
+            self._replace(pairs, self._scores(index, parties, judge, touched))
+            doubtful = self._firms.sort_out(pairs, self._reasons.scored)
         except BaseException:
             self._begin()  # half updated it would be wrong for good
             raise
         self._parties, self._judge = parties, judge
-        return Candidates(list(self._best), self._reasons, self._reasons.statements)
+        self._number += 1
+        changes = None if anew else Changes({*pairs, *doubtful}, changed)
+        reasons = self._reasons
+        return Candidates(reasons.scored, reasons, reasons.statements, self._firms.doubles, self._number, changes)
 
-    def _renewed(self, index: StatementIndex, parties: Mapping[UUID, Party]) -> Keys:
-        """Return the pairs with meetings of which one party is not the one of the last time."""
-        changed = _changed(self._parties, parties)
-        numbers = [number for each in changed if (number := index.number(each)) is not None]
+    def _between(self, index: StatementIndex, organisations: Collection[UUID]) -> Keys:
+        """Return the pairs with meetings that one of these organisations is in."""
+        numbers = [number for each in organisations if (number := index.number(each)) is not None]
         return self._meetings.partners(index, np.array(numbers, np.intp))
 
     def _pairs(self, index: StatementIndex, keys: Keys) -> list[Pair]:
@@ -115,22 +148,14 @@ class Considering:
             one, other = pair_of(met[0].need_organisation_id, met[0].offer_organisation_id)
             if one in parties and other in parties and may_meet(parties[one], parties[other]):
                 scored.append(score_pair(parties[one], parties[other], met, judge))
-        return best_first(scored, self._least_score)
+        return [each for each in scored if each.score >= self._least_score]
 
     def _replace(self, pairs: list[Pair], scored: list[Scored]) -> None:
         """Put the new scores of these pairs in place of their old ones."""
-        known = self._reasons.scored
-        old = [known.pop(pair) for pair in pairs if pair in known]
         for pair in pairs:
+            self._reasons.scored.pop(pair, None)
             self._reasons.pop(pair, None)
-        known.update((each.pair, each) for each in scored)
-        if len(old) + len(scored) > MANY * len(known):
-            self._best = best_first(known.values(), self._least_score)
-            return
-        for each in old:
-            del self._best[bisect_left(self._best, _order(each), key=_order)]
-        for each in scored:
-            self._best.insert(bisect_left(self._best, _order(each), key=_order), each)
+        self._reasons.scored.update((each.pair, each) for each in scored)
 
 
 def _changed(before: Mapping[UUID, Party], now: Mapping[UUID, Party]) -> set[UUID]:
@@ -142,7 +167,3 @@ def _changed(before: Mapping[UUID, Party], now: Mapping[UUID, Party]) -> set[UUI
             return {party.id for pair in other for party in pair}
     changed = {each for each, party in now.items() if before.get(each) is not party}
     return changed | (before.keys() - now.keys())
-
-
-def _order(scored: Scored) -> tuple[float, Pair]:
-    return -scored.score, scored.pair

@@ -16,6 +16,7 @@ from services.matching.encoder.errors import ModelUnavailableError
 from services.matching.encoder.fusion import Fused, Fusion
 from services.matching.encoder.spaces import ReadText, ground_of
 from services.matching.judging import Judging
+from services.matching.live_plan import LivePlan
 from services.matching.picture import Picture, picture_of
 from services.matching.search import Query
 from services.matching.settings import Settings
@@ -81,6 +82,9 @@ class Engine:
         self.ahead = Ahead()
         self.book = Book()
         self.judging = Judging()
+        self.planning = LivePlan()
+        self.planned: Picture | None = None
+        """The picture that the last round went by."""
         self.last_round_ended = -1e9
         self.last_change = LastChange()
         self.checked_readers = False

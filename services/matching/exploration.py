@@ -9,7 +9,8 @@ The policy, made so that the probability of every pair is known exactly:
 2. Of the choice, a full list names the worst of its pairs that may *give way*: a pair is named by one side only, and
    an organisation keeps at least one pair that no partner has named (so lists of one are not explored with).
 3. Every candidate (a, b) left out takes part whose sides can both take it up: with room left, or with a pair that
-   gives way. It gets a rate w; an organisation's rates sum to S ≤ -ln(1 - share × length of its list).
+   gives way. An organisation shares -ln(1 - share × length of its list) evenly among those that it is in; each gets the
+   lesser of its two sides' shares for its rate w. So what is explored with depends on near neighbours only.
 4. A clock rings for each of them after an exponential time of rate w. A candidate is explored when its clock rings
    before time 1 and before those of all others that a or b is in. So nobody explores twice, lists stay within their
    length, and with W = S(a) + S(b) - w its probability is
@@ -21,7 +22,7 @@ The policy, made so that the probability of every pair is known exactly:
    chosen pair with 1.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from hashlib import blake2b
@@ -29,7 +30,7 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
-from services.matching.allocation import in_turns
+from services.matching.allocation import turn_of_rows
 from services.matching.market import Market, Numbers, Shares, market_of
 from services.matching.parties import Pair
 from services.matching.scoring import Scored
@@ -38,8 +39,6 @@ ROOM, NONE = -1, -2
 """What an organisation would give for an explored pair: an empty place, or it has nothing to give."""
 MOST_OFTEN = 0.5
 """Nobody explores more often than every second period, however large the share and long the list."""
-BALANCING = 4
-"""Passes that bring the rates' sums near to what everyone may have, never above it."""
 
 Words = npt.NDArray[np.uint64]
 
@@ -85,13 +84,7 @@ def choose(
 
 def choose_from(market: Market, per_organisation: int, exploring: Exploring | None = None) -> list[Choice]:
     """Choose from an open market (see :meth:`~services.matching.market.Market.open`), as :func:`choose` does."""
-    lottery = Lottery(market, per_organisation, exploring.share if exploring else 0.0)
-    rows, explored = lottery.greedy, np.zeros(0, np.int64)
-    if exploring is not None:
-        rows, explored = lottery.draw(exploring.seed, exploring.period)
-    new = set(explored.tolist())
-    pairs, chances = market.pairs(rows), lottery.chances[rows].tolist()
-    return [Choice(pair, chance, row in new) for row, pair, chance in zip(rows.tolist(), pairs, chances, strict=True)]
+    return Lottery(market, per_organisation, exploring.share if exploring else 0.0).choices(exploring)
 
 
 class Lottery:
@@ -99,16 +92,27 @@ class Lottery:
 
     def __init__(self, market: Market, per_organisation: int, share: float) -> None:
         self.market = market
-        self.greedy = in_turns(market, per_organisation)
+        self.turns = turn_of_rows(market, per_organisation)
+        self.greedy = np.flatnonzero(self.turns)
         length = market.kept + market.count(self.greedy)
         self.gives = what_gives_way(market, self.greedy, length, per_organisation)
         self.entries = self._entries() if share else np.zeros(0, np.int64)
-        self.rates = self._rates(-np.log1p(-np.minimum(share * np.maximum(length, 1), MOST_OFTEN)))
+        self.rates = self._rates(most_rate(length, share))
         self.chances = self._chances()
+
+    def choices(self, exploring: Exploring | None) -> list[Choice]:
+        """Return what is shown, best first."""
+        rows, explored = self.greedy, np.zeros(0, np.int64)
+        if exploring is not None:
+            rows, explored = self.draw(exploring.seed, exploring.period)
+        new = set(explored.tolist())
+        pairs, chances = self.market.pairs(rows), self.chances[rows].tolist()
+        chosen = zip(rows.tolist(), pairs, chances, strict=True)
+        return [Choice(pair, chance, row in new) for row, pair, chance in chosen]
 
     def draw(self, seed: str, period: str) -> tuple[Numbers, Numbers]:
         """Return the rows that are shown, ascending, and those of them that are explored."""
-        times = -np.log(uniform(self.market, self.entries, seed, period)) / self.rates
+        times = self.times(seed, period)
         one, other = self.market.first[self.entries], self.market.second[self.entries]
         earliest = np.full(len(self.market.number), 1.0)
         np.minimum.at(earliest, one, times)
@@ -118,6 +122,11 @@ class Lottery:
         given = self.gives[np.concatenate((one[won], other[won]))]
         return np.union1d(np.setdiff1d(self.greedy, given[given >= 0]), explored), explored
 
+    def times(self, seed: str, period: str) -> Shares:
+        """Return when the entries' clocks ring."""
+        found: Shares = -np.log(uniform(self.market, self.entries, seed, period)) / self.rates
+        return found
+
     def _entries(self) -> Numbers:
         """Return the rows that were left out and whose sides can both take them up."""
         able = self.gives != NONE
@@ -126,12 +135,10 @@ class Lottery:
         return np.flatnonzero(open_rows)
 
     def _rates(self, most: Shares) -> Shares:
-        """Return the entries' rates, as even as can be with each organisation's sum at most ``most``."""
+        """Return the entries' rates: what both sides may have at most, shared evenly among the entries of each."""
         one, other = self.market.first[self.entries], self.market.second[self.entries]
-        rates = np.ones(len(self.entries))
-        for _ in range(BALANCING):
-            total = self.market.sum(self.entries, rates)
-            rates *= np.minimum(most[one] / total[one], most[other] / total[other])
+        count = self.market.count(self.entries)
+        rates: Shares = np.minimum(most[one] / count[one], most[other] / count[other])
         return rates
 
     def _chances(self) -> Shares:
@@ -147,6 +154,12 @@ class Lottery:
         total = self.market.sum(self.entries, self.rates)
         around = total[self.market.first[self.entries]] + total[self.market.second[self.entries]] - self.rates
         return self.rates / around * -np.expm1(-around)
+
+
+def most_rate(length: npt.ArrayLike, share: float) -> Shares:
+    """Return what the rates of an organisation with a list of this length may sum to."""
+    rates: Shares = -np.log1p(-np.minimum(share * np.maximum(length, 1), MOST_OFTEN))
+    return rates
 
 
 def what_gives_way(market: Market, chosen: Numbers, length: Numbers, most: int) -> Numbers:
@@ -169,11 +182,15 @@ def what_gives_way(market: Market, chosen: Numbers, length: Numbers, most: int) 
 
 def uniform(market: Market, rows: Numbers, seed: str, period: str) -> Shares:
     """Return a number of (0, 1] for each row: the same for the same seed, period and pair."""
-    key = blake2b(f"{seed}\n{period}".encode(), digest_size=32).digest()
-    digests = b"".join(blake2b(each.to_bytes(16), key=key, digest_size=8).digest() for each in market.number)
-    words = _mix(np.frombuffer(digests, "<u8").astype(np.uint64))
+    words = _mix(np.frombuffer(b"".join(digests(market.number, seed, period)), "<u8").astype(np.uint64))
     mixed = _mix(words[market.first[rows]] + words[market.second[rows]])
     return ((mixed >> np.uint64(11)) + np.uint64(1)).astype(np.float64) * 2.0**-53
+
+
+def digests(organisations: Iterable[int], seed: str, period: str) -> Iterator[bytes]:
+    """Yield eight bytes of chance for each organisation, told by its id as an integer."""
+    key = blake2b(f"{seed}\n{period}".encode(), digest_size=32).digest()
+    return (blake2b(each.to_bytes(16), key=key, digest_size=8).digest() for each in organisations)
 
 
 def _mix(words: Words) -> Words:

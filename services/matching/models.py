@@ -181,6 +181,16 @@ class Suggestion(Base, table=True):
     version_n: int
 
 
+class ExploredWeek(Base, table=True):
+    """The week (ISO 8601) whose explored pairs the lists hold: in another one a round is owed."""
+
+    __tablename__ = "explored_week"
+    __table_args__ = (sa.CheckConstraint("only_row", name="one_row"),)
+
+    only_row: bool = Field(default=True, primary_key=True)
+    week: str
+
+
 class Roadmap(Base, table=True):
     """A roadmap of clusters; ``state`` is ``drafting`` until the job has found its themes, or ``empty`` if there are
     none.

@@ -5,7 +5,7 @@ scores remain that have moved by less than ``least_change``.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from services.matching.calls.fit import CallOf
@@ -56,7 +56,7 @@ class Plan:
     recall: tuple[Pair, ...] = ()
     calls: Mapping[Pair, CallFit] = field(default_factory=dict)
     choices: Mapping[Pair, Choice] = field(default_factory=dict, compare=False)
-    """All that should be shown, besides what stands anyway: with which probability, and whether it is explored."""
+    """At least what is proposed and changed: with which probability it is shown, and whether it is explored."""
 
 
 def plan_round(
@@ -78,11 +78,32 @@ def plan_round(
     """
     open_pairs = {each.pair: each for each in standing if each.state == SuggestionState.PROPOSED}
     settled = {each.pair for each in standing} - open_pairs.keys()
-    alive = {pair: each for pair, each in open_pairs.items() if pair[0] in active and pair[1] in active}
-    kept = {pair for pair, each in alive.items() if each.answered or not final}
+    kept = {pair for pair, each in open_pairs.items() if is_kept(each, active, final)}
     exploring = limits.exploring if final else None
     choices = {each.scored.pair: each for each in choose(scored, limits.per_organisation, kept, settled, exploring)}
     chosen = {pair: each.scored for pair, each in choices.items()}
+    return replace(compare(chosen, reasons, standing, active, limits, final, call_of), choices=choices)
+
+
+def is_kept(standing: Standing, active: Collection[UUID], final: bool) -> bool:
+    """Whether a proposal stays whatever else there is: one side has answered, or what is unread might yet count."""
+    takes_part = standing.pair[0] in active and standing.pair[1] in active
+    return standing.state == SuggestionState.PROPOSED and takes_part and (standing.answered or not final)
+
+
+def compare(
+    chosen: Mapping[Pair, Scored],
+    reasons: dict[Pair, str],
+    standing: Collection[Standing],
+    active: Collection[UUID],
+    limits: Limits,
+    final: bool,
+    call_of: CallOf,
+) -> Plan:
+    """Compare what is to be shown, besides what is kept, with what stands. Both may be told of some pairs only."""
+    open_pairs = {each.pair: each for each in standing if each.state == SuggestionState.PROPOSED}
+    alive = {pair: each for pair, each in open_pairs.items() if pair[0] in active and pair[1] in active}
+    kept = {pair for pair, each in alive.items() if is_kept(each, active, final)}
     floor = 0.0 if final else limits.least_score_in_bursts
     propose = [each for pair, each in chosen.items() if pair not in open_pairs and each.score >= floor]
     change = [each for pair, each in chosen.items() if pair in alive and _differs(each, alive[pair], reasons, limits)]
@@ -92,7 +113,7 @@ def plan_round(
     recall = _recall(staying, active, call_of) if final else {}
     named = {each.pair: call_of(each.pair) for each in (*propose, *change)} | recall
     calls = {pair: call for pair, call in named.items() if call is not None}
-    return Plan(tuple(propose), tuple(change), tuple(sorted(gone)), tuple(recall), calls, choices)
+    return Plan(tuple(propose), tuple(change), tuple(sorted(gone)), tuple(sorted(recall)), calls)
 
 
 def _recall(staying: Iterable[Standing], active: Collection[UUID], call_of: CallOf) -> dict[Pair, CallFit | None]:

@@ -1,10 +1,10 @@
 """How well two organisations fit: what is known of a pair, judged by the ranker. Pure and deterministic."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from services.matching.parties import Pair, Party, firm_of, pair_of
+from services.matching.parties import Pair, Party, pair_of
 from services.matching.ranking.cooperation import Past
 from services.matching.ranking.network import Network
 from services.matching.ranking.ranker import DECIMALS as DECIMALS
@@ -103,22 +103,6 @@ def sector_closeness(one: Iterable[str], other: Iterable[str]) -> float:
     if mine & theirs:
         return 1.0
     return 0.5 if {code[:2] for code in mine} & {code[:2] for code in theirs} else 0.0
-
-
-def one_of_each_firm(best: Sequence[Scored], parties: Mapping[UUID, Party]) -> list[Scored]:
-    """Leave out pairs of which a better one is of the same two firms: one registered twice gains no second place.
-
-    ``best``: best first. Two organisations are one firm when they have one name and lie in one country.
-    """
-    firm = {each: (firm_of(party), party.country) for each, party in parties.items()}
-    seen: set[frozenset[tuple[str, str]]] = set()
-    kept = []
-    for each in best:
-        both = frozenset((firm[each.pair[0]], firm[each.pair[1]]))
-        if both not in seen:
-            seen.add(both)
-            kept.append(each)
-    return kept
 
 
 def best_first(scored: Iterable[Scored], floor: float) -> list[Scored]:

@@ -1,12 +1,16 @@
 """The stored suggestions that a round must respect, kept in memory between rounds and brought up to date by version."""
 
+from collections import defaultdict
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.models import Suggestion
+from services.matching.parties import Pair
 from services.matching.planning import Standing
+from services.matching.repository import profiles
 from services.matching.repository import suggestions as rows
 from shared.contracts.matching import CallFit, SuggestionState
 
@@ -25,24 +29,50 @@ class Book:
 
     def __init__(self) -> None:
         self._kept: dict[UUID, Kept] = {}
+        self._of: defaultdict[UUID, set[Pair]] = defaultdict(set)
+        self._horizon: int | None = None
+        """All transactions before this one had ended when the database was looked at."""
+        self.standing: dict[Pair, Standing] = {}
+        self._changed: set[Pair] = set()
         self.unsettled: list[tuple[UUID, int]] = []
         """Suggestions with an answer that no round has seen yet: id and version number."""
 
-    @property
-    def standing(self) -> list[Standing]:
-        return [each.standing for each in self._kept.values()]
+    def of(self, organisation_id: UUID) -> AbstractSet[Pair]:
+        """Return the pairs that an organisation stands in."""
+        return self._of.get(organisation_id, frozenset())
+
+    def take_changes(self) -> set[Pair]:
+        """Return the pairs of which what stands may have changed since the last time they were taken."""
+        taken, self._changed = self._changed, set()
+        return taken
 
     async def refresh(self, session: AsyncSession) -> None:
         """Read what has changed since the last time. Every change of a suggestion gives it a new version."""
-        found = await rows.versions(session)
-        same = {
-            each.id: known
-            for each in found
-            if (known := self._kept.get(each.id)) is not None and known.version == each.version
-        }
-        changed = await rows.those_that_stand(session, [each.id for each in found if each.id not in same])
-        self._kept = same | {row.id: _kept(row) for row in changed}
-        self.unsettled = [(each.id, each.version[1]) for each in found if not each.settled]
+        horizon = await profiles.oldest_open(session)
+        for row in await rows.changed_since(session, self._horizon):
+            known = self._kept.get(row.id)
+            if known is not None and known.version == _version(row):
+                continue
+            self._changed.add((row.first_id, row.second_id))
+            if row.state == SuggestionState.WITHDRAWN:
+                self._drop(row.id)
+            else:
+                self._keep(_kept(row))
+        self.unsettled = await rows.unsettled(session)
+        self._horizon = horizon
+
+    def _keep(self, kept: Kept) -> None:
+        pair = kept.standing.pair
+        self._kept[kept.id], self.standing[pair] = kept, kept.standing
+        for side in pair:
+            self._of[side].add(pair)
+
+    def _drop(self, suggestion_id: UUID) -> None:
+        kept = self._kept.pop(suggestion_id, None)
+        if kept is not None:
+            del self.standing[kept.standing.pair]
+            for side in kept.standing.pair:
+                self._of[side].discard(kept.standing.pair)
 
 
 def _kept(row: Suggestion) -> Kept:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from services.matching.encoder.errors import ModelUnavailableError
 from services.matching.engine import Engine, engine_of
+from services.matching.exploration import week_of
 from services.matching.judging import install_start_ranker
 from services.matching.reading import read_batch, read_calls
 from services.matching.repository import calls, encoders, rankers
@@ -72,6 +73,7 @@ async def one_step(context: Context, engine: Engine) -> bool:
         waiting = await rows.anything_to_read(session)
         change = await rows.newest_change(session)
         owed = owed or (not waiting and await calls.is_round_owed(session, today()))
+        owed = owed or (not waiting and await rows.is_week_owed(session, week_of(today())))
     engine.last_change = engine.last_change.then(change, time.monotonic())
     if owed and is_due(engine, time.monotonic(), waiting):
         await run_round(context.database, engine)

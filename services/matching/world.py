@@ -95,6 +95,7 @@ class World:
     def _begin(self) -> None:
         self.known: dict[UUID, Known] = {}
         self.parties: dict[UUID, Party] = {}
+        self.erased: set[UUID] = set()
         self._incomplete: set[UUID] = set()
         self._horizon: int | None = None
         """All transactions before this one had ended when the database was looked at."""
@@ -208,6 +209,7 @@ class World:
         else:
             parties.pop(row.id, None)
         (self._incomplete.discard if known.complete else self._incomplete.add)(row.id)
+        (self.erased.add if known.status == profiles.ERASED else self.erased.discard)(row.id)
 
 
 @contextmanager

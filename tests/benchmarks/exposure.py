@@ -13,13 +13,14 @@ from services.matching.allocation import allocate
 from services.matching.considering import Considering
 from services.matching.encoder.encoder import Chosen, Encoder, load_encoder
 from services.matching.encoder.spaces import ground_of, read_text
-from services.matching.exploration import Choice, Exploring, choose, choose_from
+from services.matching.exploration import Choice, Exploring, Lottery, choose
 from services.matching.exposure import Spread, spread
-from services.matching.live_market import LiveMarket
+from services.matching.live_allocation import key_of
+from services.matching.live_lottery import LiveLottery
 from services.matching.market import market_of
 from services.matching.parties import Party, StatementFact
 from services.matching.ranking.ranker import start_ranker
-from services.matching.scoring import Judge, Scored, one_of_each_firm
+from services.matching.scoring import Judge, Scored
 from services.matching.search import Indexed
 from services.matching.settings import Settings
 from services.matching.store import index_of
@@ -77,7 +78,7 @@ def candidates(records: Iterable[Record], encoder: Encoder, settings: Settings) 
     index = index_of(entries, encoder.fusion.calibrations)
     considering = Considering(settings.least_similarity, settings.least_score)
     found = considering.candidates(index, parties, Judge(start_ranker()))
-    return one_of_each_firm(found.scored, parties)
+    return found.singles
 
 
 def identifier(name: str) -> UUID:
@@ -152,10 +153,12 @@ def _many(longest: int) -> list[Figure]:
     allocated = _seconds(lambda: allocate(scored, longest))
     exploring = Exploring(EXPLORED, "bench", "1")
     explored = _seconds(lambda: choose(scored, longest, exploring=exploring))
-    live, changed = LiveMarket(scored), scored[:: len(scored) // CHANGED]
+    market = market_of(scored)
+    keys = [key_of(each) for each in market.pairs(np.arange(len(market)))]
+    live = LiveLottery(Lottery(market, longest, EXPLORED), keys, {}, longest, exploring)
+    changed = scored[:: len(scored) // CHANGED]
     better = [Scored(each.pair, round(each.score / 2 + 0.5, 4), ()) for each in changed]
-    again = _seconds(lambda: live.replace(changed, better))
-    again += _seconds(lambda: choose_from(live.market.open((), ()), longest, exploring))
+    again = _seconds(lambda: live.change(list(map(key_of, changed)), list(map(key_of, better)), {}))
     beside = f"sorting the same list by score alone: {alone:.2f} s"
     return [
         Figure("allocation at 100,000 organisations", allocated, "s", note=f"{len(scored)} candidates; {beside}"),

@@ -2,8 +2,10 @@
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from uuid import UUID
 
 import numpy as np
 import sqlalchemy as sa
@@ -11,7 +13,10 @@ import sqlalchemy as sa
 from deploy.local.postgres import Postgres
 from services.matching.closest import Directed
 from services.matching.considering import Candidates, Considering
+from services.matching.exploration import Exploring
+from services.matching.live_plan import LivePlan, Situation
 from services.matching.meetings import Meetings
+from services.matching.parties import Pair
 from services.matching.planning import Limits, Plan, Standing, plan_round
 from services.matching.ranking.ranker import start_ranker
 from services.matching.rows import Rows
@@ -19,13 +24,13 @@ from services.matching.scoring import Judge
 from services.matching.search import StatementIndex
 from services.matching.settings import Settings
 from services.matching.world import World
-from shared.contracts.matching import SuggestionState
+from shared.contracts.matching import CallFit, SuggestionState
 from shared.database import Database
 from shared.migrations import upgrade
 from tests.benchmarks.synthetic import Synthetic, fill
 
 MODEL = "synthetic"
-LIMITS = Limits(5, 0.72, 0.05)
+LIMITS = Limits(5, 0.72, 0.05, Exploring(0.05, "bench", "2026-W48"))
 
 SAY_OTHERWISE = (
     "UPDATE statement SET text = text || '.', text_hash = decode(md5(int4send(2 * CAST(:other AS int) + side)), 'hex')"
@@ -48,8 +53,11 @@ class Site:
     world: World
     considering: Considering
     judge: Judge
-    standing: list[Standing]
     candidates: Candidates
+    planning: LivePlan = field(default_factory=LivePlan)
+    standing: dict[Pair, Standing] = field(default_factory=dict)
+    of: defaultdict[UUID, set[Pair]] = field(default_factory=lambda: defaultdict(set))
+    changed: set[Pair] = field(default_factory=set)
 
     async def refresh(self) -> float:
         """Have memory follow the database; returns seconds."""
@@ -67,17 +75,41 @@ class Site:
     def plan(self) -> tuple[float, Plan]:
         """Allocate and compare with what stands, which is then what is planned; returns seconds."""
         started = time.perf_counter()
-        parties = self.world.parties.keys()
-        found = self.candidates
-        plan = plan_round(found.scored, found.reasons, self.standing, parties, LIMITS, True)
+        active, changed, self.changed = self.world.parties.keys(), self.changed, set()
+        now = Situation(self.candidates, self.standing, changed, self._pairs_of, active, LIMITS, _no_call)
+        plan = self.planning.plan(now, True)
         taken = time.perf_counter() - started
-        gone = {*plan.withdraw, *(each.pair for each in plan.change)}
-        self.standing = [each for each in self.standing if each.pair not in gone]
+        self._write(plan)
+        return taken, plan
+
+    def plans_of_everything_agree(self) -> bool:
+        """Whether planning everything anew would change nothing of what stands."""
+        found, active = self.candidates, self.world.parties.keys()
+        anew = plan_round(found.singles, found.reasons, list(self.standing.values()), active, LIMITS, True)
+        return not (anew.propose or anew.change or anew.withdraw)
+
+    def forget_what_stands(self) -> None:
+        """Have the next plan be a first one."""
+        self.planning.forget()
+        self.standing.clear()
+        self.of.clear()
+        self.changed.clear()
+
+    def _write(self, plan: Plan) -> None:
+        for pair in plan.withdraw:
+            del self.standing[pair]
+            for side in pair:
+                self.of[side].discard(pair)
         for each in (*plan.propose, *plan.change):
             met = tuple((one.need_id, one.offer_id) for one in each.meetings)
-            reason = found.reasons[each.pair]
-            self.standing.append(Standing(each.pair, SuggestionState.PROPOSED, False, each.score, met, reason))
-        return taken, plan
+            reason = self.candidates.reasons[each.pair]
+            self.standing[each.pair] = Standing(each.pair, SuggestionState.PROPOSED, False, each.score, met, reason)
+            for side in each.pair:
+                self.of[side].add(each.pair)
+        self.changed.update(plan.withdraw, (each.pair for each in (*plan.propose, *plan.change)))
+
+    def _pairs_of(self, organisation_id: UUID) -> set[Pair]:
+        return self.of[organisation_id]
 
     async def change(self, number: int) -> None:
         """Let an organisation need and offer what some other organisation does."""
@@ -85,6 +117,11 @@ class Site:
         async with self.database.transaction() as session:
             await session.execute(sa.text(SAY_OTHERWISE), {"mine": number, "other": other})
             await session.execute(sa.text(CHANGED), {"mine": number})
+
+
+def _no_call(pair: Pair) -> CallFit | None:
+    """Return that no call fits: the site has none."""
+    return None
 
 
 async def open_site(postgres: Postgres, organisations: int, progress: Callable[[str], None]) -> Site:
@@ -98,7 +135,7 @@ async def open_site(postgres: Postgres, organisations: int, progress: Callable[[
     world = World(MODEL, made.fusion.calibrations)
     settings = Settings()
     considering = Considering(settings.least_similarity, settings.least_score)
-    return Site(url, made, database, world, considering, Judge(start_ranker()), [], Candidates([], {}, {}))
+    return Site(url, made, database, world, considering, Judge(start_ranker()), Candidates({}, {}, {}))
 
 
 def put_first_round_in(site: Site) -> None:

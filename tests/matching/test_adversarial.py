@@ -5,8 +5,9 @@ import pytest
 
 from services.matching.encoder.encoder import Encoder
 from services.matching.encoder.spaces import ReadText, ground_of, read_text
+from services.matching.firms import Firms
 from services.matching.parties import firm_of, may_meet
-from services.matching.scoring import one_of_each_firm, score_pair
+from services.matching.scoring import score_pair
 from shared.contracts.profiles import OrganisationKind
 from tests.matching.conftest import Matching, organisation
 from tests.matching.test_scoring import JUDGE, meeting, party
@@ -98,7 +99,10 @@ def test_a_firm_registered_twice_gains_no_second_place() -> None:
         score_pair(partner, double, [meeting(partner, double, 0.8, 2)], JUDGE),
         score_pair(partner, other, [meeting(partner, other, 0.7, 3)], JUDGE),
     ]
-    assert one_of_each_firm(scored, parties) == [scored[0], scored[2]]
+    firms = Firms()
+    firms.take_over(parties, parties)
+    firms.sort_out([each.pair for each in scored], {each.pair: each for each in scored})
+    assert firms.doubles == {scored[1].pair}
     assert firm_of(twin) == firm_of(double)
     object.__setattr__(other, "name", "Pile, Cie.")
     assert not may_meet(twin, other)  # the same firm in two countries

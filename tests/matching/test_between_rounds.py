@@ -76,7 +76,7 @@ def test_scores_kept_without_looking_at_what_they_were_made_of_would_be_stale(
     monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     """Negative control: changed parties, or what has met since, are passed over."""
-    owner, guard = (Considering, "_renewed") if part == "parties" else (Meetings, "update")
+    owner, guard = (Considering, "_between") if part == "parties" else (Meetings, "update")
     whole = getattr(owner, guard)
 
     def careless(self: object, *arguments: object) -> object:
@@ -103,11 +103,18 @@ def test_another_judge_scores_every_pair_again() -> None:
     assert {each.score for each in after[0]} != {each.score for each in before}
 
 
+def identifiers() -> list[UUID]:
+    """Return the organisations of the history below."""
+    return [identifier("Akku"), identifier("Pile")]
+
+
 async def what_stands(matching: Matching, book: Book) -> tuple[set[object], list[object]]:
     """Return what a book says after reading what has changed."""
     async with matching.context.database.session() as session:
         await book.refresh(session)
-    return {(each.pair, each.state, each.answered, each.reason) for each in book.standing}, sorted(book.unsettled)
+    standing = {(pair, each.state, each.answered, each.reason) for pair, each in book.standing.items()}
+    assert {pair for side in identifiers() for pair in book.of(side)} == book.standing.keys()
+    return standing, sorted(book.unsettled)
 
 
 async def through_its_life(matching: Matching) -> bool:
@@ -133,17 +140,16 @@ async def test_a_kept_book_says_what_a_new_one_does(matching: Matching) -> None:
     assert await through_its_life(matching)
 
 
-async def test_a_book_that_did_not_compare_versions_would_be_stale(
+async def test_a_book_that_did_not_look_at_changes_would_be_stale(
     matching: Matching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Negative control: every version counts as the first one."""
+    """Negative control: after the first look nothing seems to have changed."""
     from services.matching.repository import suggestions as rows
 
-    versions = rows.versions
+    changed_since = rows.changed_since
 
-    async def alike(session: object) -> list[rows.Versioned]:
-        return [replace(each, version=(1, 1)) for each in await versions(session)]  # type: ignore[arg-type]
+    async def nothing(session: object, transaction: int | None) -> object:
+        return [] if transaction is not None else await changed_since(session, transaction)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(rows, "versions", alike)
-    monkeypatch.setattr("services.matching.standing._version", lambda row: (1, 1))
+    monkeypatch.setattr(rows, "changed_since", nothing)
     assert not await through_its_life(matching)

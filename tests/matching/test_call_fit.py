@@ -122,7 +122,7 @@ def test_what_is_kept_between_rounds_follows_statements_and_calls() -> None:
     assert fits.of(somebody, entries, calls) is first
     assert fits.of(somebody, [said(11, 4)], calls) == {}
     assert fits.of(somebody, entries, index(call(2, 0))).keys() == {UUID(int=2)}
-    fits.keep(set())
+    fits.keep(set(), {somebody})
     assert not fits._known, "an erased organisation's words are not kept"
 
 

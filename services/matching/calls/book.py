@@ -1,7 +1,7 @@
 """The open calls in memory, brought up to date by what has changed, as ``world.py`` does it for organisations."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from uuid import UUID
 
@@ -59,19 +59,22 @@ class CallBook:
         """Return the calls that fit an organisation with these statements."""
         return self.index.fitting(entries, self.at_least)
 
-    def for_pairs(self, entries: Mapping[UUID, Sequence[Indexed]], today: date) -> CallOf:
+    def keep(self, active: Collection[UUID], changed: Collection[UUID] | None) -> None:
+        """Forget what fits those of the changed organisations (``None``: of all) that take part no more."""
+        self._fits.keep(active, changed)
+
+    def for_pairs(self, entries_of: Callable[[UUID], Sequence[Indexed]], today: date) -> CallOf:
         """Return what finds the call that fits a pair best, among the calls as they are now.
 
-        ``entries``: the statements of all that take part. For one round at a time, which may call it in a thread: what
-        fits an organisation is kept from round to round.
+        ``entries_of``: the statements of one that takes part, nothing for others. For one round at a time, which may
+        call it in a thread: what fits an organisation is kept from round to round.
         """
         index, fits = self.index, self._fits
-        fits.keep(entries.keys())
         found: dict[Pair, CallFit | None] = {}
 
         def call_of(pair: Pair) -> CallFit | None:
             if pair not in found:
-                first, second = (fits.of(side, entries.get(side, ()), index) for side in pair)
+                first, second = (fits.of(side, entries_of(side), index) for side in pair)
                 found[pair] = best_for_both(first, second, index, today)
             return found[pair]
 

@@ -146,9 +146,13 @@ class Fits:
         self._index: CallIndex | None = None
         self._known: dict[UUID, tuple[Sequence[Indexed], Fitting]] = {}
 
-    def keep(self, organisation_ids: Collection[UUID]) -> None:
-        """Forget all other organisations, for example an erased one with its words."""
-        self._known = {each: known for each, known in self._known.items() if each in organisation_ids}
+    def keep(self, active: Collection[UUID], changed: Collection[UUID] | None) -> None:
+        """Forget those of the changed organisations (``None``: of all) that are not active, for example an erased one
+        with its words.
+        """
+        for each in [*self._known] if changed is None else changed:
+            if each not in active:
+                self._known.pop(each, None)
 
     def of(self, organisation_id: UUID, entries: Sequence[Indexed], index: CallIndex) -> Fitting:
         """Return the calls that fit an organisation; ``entries`` that did not change are the same object as before."""

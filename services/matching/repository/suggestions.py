@@ -120,32 +120,25 @@ async def both_active(session: AsyncSession, suggestion: Suggestion) -> bool:
     return await session.scalar(query) == 2
 
 
-@dataclass(frozen=True)
-class Versioned:
-    """Which version of a suggestion is stored, and whether a round has seen its answers."""
-
-    id: UUID
-    version: tuple[int, int]
-    settled: bool
-
-
-async def versions(session: AsyncSession) -> list[Versioned]:
-    """Return every suggestion that is proposed, declined or connected (what a round must respect), by version."""
-    query = sa.select(
-        col(Suggestion.id), col(Suggestion.version_epoch), col(Suggestion.version_n), col(Suggestion.settled)
-    ).where(col(Suggestion.state) != SuggestionState.WITHDRAWN)
-    return [Versioned(row[0], (row[1], row[2]), row[3]) for row in await session.execute(query)]
-
-
-async def those_that_stand(session: AsyncSession, ids: Collection[UUID]) -> Sequence[Suggestion]:
-    """Return these suggestions as far as they are not withdrawn (meanwhile)."""
-    if not ids:
-        return []
-    wanted = sa.any_(sa.cast(list(ids), ARRAY(sa.Uuid)))
-    query = sa.select(Suggestion).where(
-        col(Suggestion.id) == wanted, col(Suggestion.state) != SuggestionState.WITHDRAWN
-    )
+async def changed_since(session: AsyncSession, transaction: int | None) -> Sequence[Suggestion]:
+    """Return the suggestions that were changed in this transaction or later, and perhaps some more; without one, all
+    that are not withdrawn (what a round must respect).
+    """
+    query = sa.select(Suggestion).execution_options(populate_existing=True)
+    if transaction is None:
+        query = query.where(col(Suggestion.state) != SuggestionState.WITHDRAWN)
+    else:
+        since = sa.text("changed_in >= CAST(CAST(:since AS text) AS xid8)").bindparams(since=str(transaction))
+        query = query.where(since)
     return (await session.scalars(query)).all()
+
+
+async def unsettled(session: AsyncSession) -> list[tuple[UUID, int]]:
+    """Return the suggestions with answers that no round has seen: id and version number."""
+    query = sa.select(col(Suggestion.id), col(Suggestion.version_n)).where(
+        sa.not_(col(Suggestion.settled)), col(Suggestion.state) != SuggestionState.WITHDRAWN
+    )
+    return [(row[0], row[1]) for row in await session.execute(query)]
 
 
 async def lock_pairs(session: AsyncSession, pairs: Collection[Pair]) -> dict[Pair, Suggestion]:
@@ -201,6 +194,28 @@ async def newest_change(session: AsyncSession) -> int:
     lasts.
     """
     return int(await session.scalar(sa.text("SELECT last_value FROM change_sequence")) or 0)
+
+
+async def unmatched(session: AsyncSession) -> dict[UUID, int]:
+    """Return the organisations of which no round has seen the newest change, with its number."""
+    query = sa.text(
+        "SELECT id, change_sequence FROM organisation WHERE matched_sequence IS DISTINCT FROM change_sequence"
+    )
+    return {row[0]: row[1] for row in await session.execute(query)}
+
+
+async def is_week_owed(session: AsyncSession, week: str) -> bool:
+    """Whether lists are not yet those of this week, in which other pairs are explored than in the last one."""
+    query = sa.text(
+        "SELECT EXISTS (SELECT 1 FROM suggestion) AND NOT EXISTS (SELECT 1 FROM explored_week WHERE week = :week)"
+    )
+    return bool(await session.scalar(query, {"week": week}))
+
+
+async def mark_week(session: AsyncSession, week: str) -> None:
+    """Note that lists are those of this week."""
+    query = "INSERT INTO explored_week (week) VALUES (:week) ON CONFLICT (only_row) DO UPDATE SET week = excluded.week"
+    await session.execute(sa.text(query), {"week": week})
 
 
 async def mark_matched(session: AsyncSession, seen: dict[UUID, int]) -> None:
