@@ -154,8 +154,8 @@ def _many(longest: int) -> list[Figure]:
     exploring = Exploring(EXPLORED, "bench", "1")
     explored = _seconds(lambda: choose(scored, longest, exploring=exploring))
     market = market_of(scored)
-    keys = [key_of(each) for each in market.pairs(np.arange(len(market)))]
-    live = LiveLottery(Lottery(market, longest, EXPLORED), keys, {}, longest, exploring)
+    rows = [key_of(each) for each in market.pairs(np.arange(len(market)))]
+    live = LiveLottery(Lottery(market, longest, EXPLORED), rows, {}, longest, exploring)
     changed = scored[:: len(scored) // CHANGED]
     better = [Scored(each.pair, round(each.score / 2 + 0.5, 4), ()) for each in changed]
     again = _seconds(lambda: live.change(list(map(key_of, changed)), list(map(key_of, better)), {}))

@@ -1,9 +1,12 @@
 """Killed anywhere, the service owes its work to the database and does it later, once."""
 
+from collections.abc import Sequence
+
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.engine import Engine
+from services.matching.models import Suggestion
 from services.matching.reading import read_batch
 from services.matching.repository import profiles
 from services.matching.repository import suggestions as rows
@@ -63,19 +66,33 @@ async def test_killed_in_the_middle_of_a_round(market: Matching, monkeypatch: py
     assert not await owed(market)
 
 
-async def heard_during_a_round(market: Matching, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hold a round during which Pile changes its profile, after the round has read it."""
+async def test_a_plan_that_could_not_be_written_is_made_again(
+    market: Matching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await market.read()
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "insert_new", die)
+        with pytest.raises(KilledError):
+            await run_round(market.context.database, market.engine)
+    assert await market.pairs() == set()
     await market.settle()
-    await market.hear(organisation("Akku", "DE", needs=[NEED], n=2))
-    look = rows.versions
+    assert await market.pairs() == {PAIR}
 
-    async def interrupted(session: AsyncSession) -> list[rows.Versioned]:
-        await market.hear(organisation("Pile", "FR", offers=["quiet heat pumps"], n=2))
+
+async def heard_during_a_round(market: Matching, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold a round during which Pile changes its profile again, after the round has read it."""
+    await market.settle()
+    await market.hear(organisation("Pile", "FR", offers=[NEED, "quiet heat pumps"], n=2))
+    await market.read()
+    look = rows.changed_since
+
+    async def interrupted(session: AsyncSession, transaction: int | None) -> Sequence[Suggestion]:
+        await market.hear(organisation("Pile", "FR", offers=["quiet heat pumps"], n=3))
         await market.read()
-        return await look(session)
+        return await look(session, transaction)
 
     with monkeypatch.context() as patch:
-        patch.setattr(rows, "versions", interrupted)
+        patch.setattr(rows, "changed_since", interrupted)
         await run_round(market.context.database, market.engine)
 
 
