@@ -46,6 +46,9 @@ class LiveLottery:
         self._times: dict[Key, float] = {}
         """When the clocks of entries ring, of those that ring before time 1."""
         self._ringing: defaultdict[int, set[Key]] = defaultdict(set)
+        self._shares: dict[int, float] = {}
+        """By organisation what it gives each of its entries, as far as that was asked for since the last change."""
+        self._most = _Most(exploring.share if exploring else 0.0)
         self._won: dict[int, Key] = {}
         """By organisation the candidate that it explores with."""
         if self._exploring is not None:
@@ -141,6 +144,7 @@ class LiveLottery:
         """Draw again where entries have come or gone, or have another rate; return what may be shown otherwise."""
         for side in reached:
             (self._unable.discard if self._is_able(side) else self._unable.add)(side)
+        self._shares.clear()
         rated, touched = set(moved), set[int]()
         self._enter(gone, rated, touched)
         self._enter((key for side in reached for key in self.allocation.rows[side]), rated, touched)
@@ -200,11 +204,14 @@ class LiveLottery:
         return [key for place in (1, 2) for key in mine if key[place] == side]
 
     def _rate(self, key: Key) -> float:
-        return min(self._most(side) / self._count[side] for side in key[1:])
+        return min(self._share(key[1]), self._share(key[2]))
 
-    def _most(self, side: int) -> float:
-        assert self._exploring is not None
-        return float(most_rate(self.allocation.length(side), self._exploring.share))
+    def _share(self, side: int) -> float:
+        """Return what an organisation gives each of its entries."""
+        share = self._shares.get(side)
+        if share is None:
+            share = self._shares[side] = self._most[self.allocation.length(side)] / self._count[side]
+        return share
 
     def _chance(self, key: Key) -> float:
         """Return the probability that an entry is explored."""
@@ -222,6 +229,18 @@ class LiveLottery:
             (digest,) = digests((side,), self._exploring.seed, self._exploring.period)
             self._words[side] = _mix(int.from_bytes(digest, "little"))
         return self._words[side]
+
+
+class _Most(dict[int, float]):
+    """What the rates of an organisation may sum to, by the length of its list."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self._share = share
+
+    def __missing__(self, length: int) -> float:
+        rate = self[length] = float(most_rate(length, self._share))
+        return rate
 
 
 def _mix(word: int) -> int:
