@@ -61,10 +61,7 @@ class LiveAllocation:
 
     def is_chosen(self, key: Key) -> bool:
         """Whether a candidate is taken in some turn."""
-        for _, taken in self.taken[key[1]]:  # one of millions of questions: any() would take twice as long
-            if taken == key:
-                return True
-        return False
+        return key in [taken for _, taken in self.taken[key[1]]]
 
     def change(self, gone: Iterable[Key], new: Iterable[Key], kept: Mapping[int, int]) -> dict[int, list[Event]]:
         """Take candidates out and in, and tell by organisation how many pairs more (or fewer) stand; return the

@@ -73,7 +73,7 @@ class LiveLottery:
 
     def change(self, gone: Collection[Key], new: Collection[Key], kept: Mapping[int, int]) -> set[Key]:
         """Take candidates out and in, and tell by organisation how many pairs more (or fewer) stand; return those that
-        may be shown now, or not any more, or with another probability.
+        may be shown now, or not any more.
         """
         moved = self.allocation.change(gone, new, kept)
         doubtful = {key for side, events in moved.items() for _, key in events}
@@ -151,7 +151,7 @@ class LiveLottery:
         again = {key for side in rated for key in self._entries_of(side)}
         for key in again:
             self._ring(key, -math.log(self._uniform(key)) / self._rate(key), touched)
-        return self._decide(touched) | again
+        return self._decide(touched)
 
     def _enter(self, keys: Iterable[Key], rated: set[int], touched: set[int]) -> None:
         """Enter candidates that may be explored with, and strike out the others."""

@@ -21,6 +21,8 @@ MARGIN = 1e-3
 """By so much the fast comparison of matrices may differ from the exact one, which decides."""
 BLOCK = 256
 """Rows compared at once; bounds memory to BLOCK × the rows of a segment, and what has come close."""
+BLOCKS_BETWEEN = 16
+"""After so many blocks it is looked up again what a list must reach when everything is compared."""
 
 Keys = npt.NDArray[np.int64]
 """Pairs of organisations by their numbers in the index: the smaller one × 2³² + the other."""
@@ -110,6 +112,8 @@ class Meetings:
 
     def _close(self, index: StatementIndex, again: Rows) -> Directed:
         """Return (row, other, exact similarity) of whatever may be among the closest of either; rows are ``again``."""
+        if len(again) == len(index.live):
+            return self._close_everything(index)
         floors = self._floors(again)
         parts = [Directed(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0, np.float32))]
         kinds = index.columns.ground[again] * 2 + index.is_need(again)
@@ -117,7 +121,35 @@ class Meetings:
             mine = again[kinds == kind]
             blocks = (mine[start : start + BLOCK] for start in range(0, len(mine), BLOCK))
             parts += [self._close_to(index, block, floors) for block in blocks]
-        return Directed(*(np.concatenate([getattr(each, name) for each in parts]) for name in vars(parts[0])))
+        return _together(parts)
+
+    def _close_everything(self, index: StatementIndex) -> Directed:
+        """Do so for all rows. Each need is compared with each offer once, and is found by it in turn: what an offer's
+        list must reach rises as needs are compared.
+        """
+        needs = index.live[index.is_need(index.live)]
+        floors = np.full(len(index.columns.serial), -1.0, np.float32)
+        found = Directed(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0, np.float32))
+        parts: list[Directed] = []
+        grounds = index.columns.ground[needs]
+        for ground in np.unique(grounds):
+            mine = needs[grounds == ground]
+            for start in range(0, len(mine), BLOCK):
+                parts.append(self._close_to(index, mine[start : start + BLOCK], floors))
+                if len(parts) == BLOCKS_BETWEEN:
+                    found, parts = _together([found, *parts]), []
+                    floors = self._reached(found.turned(), len(floors)) - np.float32(MARGIN)
+        found = _together([found, *parts])
+        return found.and_also(found.turned())
+
+    def _reached(self, entries: Directed, rows: int) -> npt.NDArray[np.float32]:
+        """Return by row what gets onto the list of a statement that has found these; -1 while there is room."""
+        order = np.lexsort((-entries.value, entries.owner))
+        starts = np.searchsorted(entries.owner[order], np.arange(rows + 1))
+        full = np.flatnonzero(np.diff(starts) >= self._lists.most)
+        floors = np.full(rows, -1.0, np.float32)
+        floors[full] = entries.value[order][starts[full] + self._lists.most - 1]
+        return floors
 
     def _close_to(self, index: StatementIndex, block: Rows, floors: npt.NDArray[np.float32]) -> Directed:
         """Do so for rows of the same role and ground."""
@@ -146,6 +178,10 @@ class Meetings:
         cut[full] = similarities[order][starts[full] + self._lists.most - 1] - 2 * MARGIN
         best: npt.NDArray[np.bool_] = similarities >= cut[places]
         return best
+
+
+def _together(parts: list[Directed]) -> Directed:
+    return Directed(*(np.concatenate([getattr(each, name) for each in parts]) for name in vars(parts[0])))
 
 
 def _meeting(index: StatementIndex, need: int, offer: int, similarity: float) -> Meeting:

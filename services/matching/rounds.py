@@ -34,8 +34,12 @@ from shared.clock import now, today
 from shared.contracts.matching import SuggestionState
 from shared.database import Database
 from shared.messaging import redact
+from shared.service import freeze_objects
 
 log = structlog.get_logger()
+
+MANY = 50_000
+"""Candidates that are worth to be left out of the garbage collection: it would look through them for a second."""
 
 
 @dataclass(frozen=True)
@@ -130,8 +134,10 @@ def _think(
         engine.planning.forget()  # what changes is told of each picture by itself
         engine.planned = shown
     plan = engine.planning.plan(situation, final)
-    if engine.planning.choices:
+    if engine.planning.choices:  # everything was allocated: at the start, in a new week, after large changes
         _log_exposure(candidates.singles, engine.planning.choices, book.standing.values(), longest)
+        if len(candidates.by_pair) > MANY:
+            freeze_objects()
     return candidates, plan
 
 

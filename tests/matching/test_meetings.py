@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.matching import search
+from services.matching import meetings, search
 from services.matching import store as store_module
 from services.matching.closest import ClosestLists
 from services.matching.meetings import Meetings
@@ -109,3 +109,30 @@ def test_nothing_is_compared_again_when_nothing_has_changed(monkeypatch: pytest.
     assert len(kept.update(store.snapshot()))
     monkeypatch.setattr(StatementIndex, "close", None)
     assert not len(kept.update(store.snapshot()))
+
+
+def a_first_look(seed: int) -> bool:
+    """Compare many statements for the first time, a few at once; tell whether all is found."""
+    chance = np.random.default_rng(seed)
+    stored = [some(chance, number) for number in range(1, 60)]
+    index, made = index_of(stored, CALIBRATIONS), Meetings(0.5, FEW)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(meetings, "BLOCK", 4)
+        patch.setattr(meetings, "BLOCKS_BETWEEN", 1)
+        made.update(index)
+    found = by_pair(each for _, met in made.between(index, made.everywhere(index)) for each in met)
+    return found == by_pair(all_meetings(index, FEW))
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 1_000_000))
+def test_a_first_look_compares_each_need_and_offer_once_and_finds_all(seed: int) -> None:
+    assert a_first_look(seed)
+
+
+def test_negative_control_an_offer_that_is_thought_to_be_served_too_early_misses_needs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reached = Meetings._reached
+    monkeypatch.setattr(Meetings, "_reached", lambda self, entries, rows: reached(self, entries, rows) + 2)
+    assert not all(map(a_first_look, range(5)))
