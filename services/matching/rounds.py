@@ -29,7 +29,7 @@ from services.matching.search import Indexed, StatementIndex
 from services.matching.standing import Book
 from services.matching.succession import follow
 from services.matching.suggestions import REDACTED_REASON, redact_suggestions
-from services.matching.world import Known
+from services.matching.world import Known, without_collections
 from shared.clock import now, today
 from shared.contracts.matching import SuggestionState
 from shared.database import Database
@@ -109,6 +109,7 @@ async def run_round(database: Database, engine: Engine) -> Outcome:
     return outcome
 
 
+@without_collections()
 def _think(
     engine: Engine,
     shown: Picture,

@@ -23,7 +23,7 @@ from services.matching.rows import Rows
 from services.matching.scoring import Judge
 from services.matching.search import StatementIndex
 from services.matching.settings import Settings
-from services.matching.world import World
+from services.matching.world import World, without_collections
 from shared.contracts.matching import CallFit, SuggestionState
 from shared.database import Database
 from shared.migrations import upgrade
@@ -66,12 +66,14 @@ class Site:
             await self.world.refresh(session)
         return time.perf_counter() - started
 
+    @without_collections()
     def consider(self) -> float:
         """Work out the candidates; returns seconds."""
         started = time.perf_counter()
         self.candidates = self.considering.candidates(self.world.index, self.world.parties, self.judge)
         return time.perf_counter() - started
 
+    @without_collections()
     def plan(self) -> tuple[float, Plan]:
         """Allocate and compare with what stands, which is then what is planned; returns seconds."""
         started = time.perf_counter()
