@@ -25,7 +25,7 @@ class Calendar:
         """Whether the leader holds a round when it looks for work on a day."""
         self.day = day
         self._matching.engine.last_round_ended = -1e9
-        return await work._step(self._matching.context, self._matching.engine)
+        return await work.one_step(self._matching.context, self._matching.engine)
 
 
 @pytest.fixture
