@@ -1,7 +1,7 @@
 """The open calls in memory, brought up to date by what has changed, as ``world.py`` does it for organisations."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date
 from uuid import UUID
 
