@@ -63,13 +63,15 @@ def factors_of(one: Party, other: Party, best: tuple[Meeting, ...], judge: Judge
     ``statements`` and ``both_ways``: similarity 0…1 of the better and of the other direction; ``sectors``: 0…1;
     ``languages``, ``tags``: 1 if they have one in common; ``distance``: thousands of km between their regions (then
     ``regions`` is 1) or, unless both are known, their countries' main cities, left out when unknown; ``network``:
-    weight of common earlier partners, unless both have enough of them for what :mod:`.ranking.cooperation` says (its
-    factors' names).
+    weight of common earlier partners, unless both have enough partners for :mod:`.ranking.cooperation` to tell of them
+    (its factors' names); what it tells of themes and countries stands beside it.
     """
     if not best:
         raise ValueError("a pair without statements that met has no score")
     past = judge.past.factors(one.id, other.id) if judge.past is not None else {}
-    known = dict(past) or {"network": round(judge.network.common(one.id, other.id), DECIMALS)}
+    known = dict(past)
+    if "partners" not in known and "network" not in known:  # a replay is told what was kept
+        known["network"] = round(judge.network.common(one.id, other.id), DECIMALS)
     known |= _distance(one, other)
     return {
         "statements": best[0].similarity,

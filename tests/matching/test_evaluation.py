@@ -13,6 +13,7 @@ from services.matching.__main__ import main
 from services.matching.evaluation import partners
 from services.matching.evaluation.figures import one_among, retrieval
 from services.matching.evaluation.reading import records_of
+from services.matching.ranking import cooperation
 from services.matching.ranking.cooperation import ENOUGH, FACTORS, Actor, Cooperation
 from services.matching.ranking.ranker import start_ranker
 
@@ -78,19 +79,51 @@ def test_a_candidate_is_scored_on_its_own(tmp_path: Path) -> None:
     a_world(tmp_path)
     scores = {}
     for order in (range(1, 60), range(59, 0, -1), range(8, 60, 7)):
-        _, cooperation = partners.world_of(tmp_path)
+        _, world = partners.world_of(tmp_path)
         for other in order:
-            found = partners.score(start_ranker(), cooperation, 0, other)
+            found = partners.score(start_ranker(), world, 0, other)
             assert scores.setdefault(other, found) == found
 
 
-def test_nothing_is_said_of_those_without_a_past() -> None:
-    actors = [Actor({"01": 1}, "DE", 1) for _ in range(8)]
-    ring = Cooperation(actors, [(one, (one + step) % 7) for one in range(7) for step in (1, 2)])
-    assert ring.factors(0, 7) == {}
-    assert set(ring.factors(0, 3)) == set(FACTORS)
-    assert ring.degree[0] >= ENOUGH
-    assert ring.mutual_factors(0, 3) == pytest.approx(ring.mutual_factors(3, 0))
+BY_THEMES_AND_COUNTRIES = {"circle themes", "themes that go together", "countries that go together"}
+
+
+def a_ring_and_two_newcomers() -> Cooperation:
+    """Return seven that have worked with four others each, and two (7 and 8) that have worked with nobody."""
+    actors = [Actor({("01", "02")[n % 2]: 1}, ("DE", "FR")[n % 2], 1) for n in range(9)]
+    return Cooperation(actors, [(one, (one + step) % 7) for one in range(7) for step in (1, 2)])
+
+
+def test_two_that_are_known_well_are_told_everything_and_two_newcomers_nothing() -> None:
+    world = a_ring_and_two_newcomers()
+    assert world.degree[0] >= ENOUGH
+    assert set(world.factors(0, 3)) == set(FACTORS)
+    assert world.mutual_factors(0, 3) == pytest.approx(world.mutual_factors(3, 0))
+    assert world.factors(7, 8) == {}
+
+
+def test_a_newcomer_and_one_that_is_known_well_are_told_what_goes_by_themes_and_countries() -> None:
+    world = a_ring_and_two_newcomers()
+    for known in range(7):
+        assert set(world.factors(known, 7)) == set(world.factors(7, known)) == BY_THEMES_AND_COUNTRIES
+        assert world.mutual_factors(known, 7) == pytest.approx(world.mutual_factors(7, known))
+    alike, unlike = world.factors(1, 7)["circle themes"], world.factors(0, 7)["circle themes"]
+    assert alike > unlike, "the newcomer works on the themes of the first one"
+
+
+def test_one_with_too_few_partners_counts_as_a_newcomer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative control of the two tests above: the number of partners decides, and nothing else."""
+    world = a_ring_and_two_newcomers()
+    monkeypatch.setattr(cooperation, "ENOUGH", 5)
+    assert world.factors(0, 3) == world.factors(0, 7) == {}
+    monkeypatch.setattr(cooperation, "ENOUGH", 0)
+    assert set(world.factors(7, 8)) == set(FACTORS)
+
+
+def test_of_one_whose_themes_nobody_knows_only_its_country_is_told() -> None:
+    ring = [(one, (one + step) % 7) for one in range(7) for step in (1, 2)]
+    world = Cooperation([Actor({"01": 1}, "DE", 1) for _ in range(7)] + [Actor({}, "FR", 1)], ring)
+    assert set(world.factors(0, 7)) == {"countries that go together"}
 
 
 @given(st.integers(2, 30), st.integers(0, 1000))

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.matching.parties import Party, may_meet, pair_of
+from services.matching.ranking.cooperation import FACTORS, Actor, KnownPast, RecordedPast
 from services.matching.ranking.network import Network, Tie, network_of
 from services.matching.ranking.ranker import start_ranker
 from services.matching.scoring import BY_REGION, Judge, Meeting, best_first, score_pair, sector_closeness
@@ -91,6 +92,51 @@ def test_common_partners_speak_for_a_pair_and_rare_ones_more() -> None:
     )
     assert score_pair(one, other, met, JUDGE).score < common.score < rare.score
     assert network_of([]) == Network()
+
+
+BY_KIND = {"circle themes": 0.9, "themes that go together": 0.3, "countries that go together": 0.1}
+OF_BOTH = dict.fromkeys(FACTORS, 1.0)
+
+
+def test_common_partners_are_told_beside_themes_unless_the_partners_themselves_are() -> None:
+    one, other, met = party(1), party(2, "FR"), [meeting(party(1), party(2), 0.6)]
+    day = datetime(2026, 11, 1, tzinfo=UTC)
+    network = network_of([Tie(day, side.id, UUID(int=9)) for side in (one, other)])
+    for past, told in (({}, True), (BY_KIND, True), (OF_BOTH, False)):
+        scored = score_pair(one, other, met, Judge(start_ranker(), network, RecordedPast(past)))
+        assert ("network" in scored.factors) is told
+        assert scored.factors.items() >= past.items()
+        assert sum(scored.features.values()) == pytest.approx(scored.score, abs=1e-9)
+        assert scored.features.keys() >= {"network"} if told else scored.features.keys() >= {"circle themes", "reach"}
+
+
+@pytest.mark.parametrize("kept", [{"network": 0.9}, {"network": 0.0}, OF_BOTH, {**BY_KIND, "network": 0.9}])
+def test_what_a_scoring_has_kept_of_the_past_is_all_that_its_replay_is_told(kept: dict[str, float]) -> None:
+    """The first and third are all that scorings of before could keep: common partners, or every factor of the past."""
+    one, other, met = party(1), party(2, "FR"), [meeting(party(1), party(2), 0.6)]
+    again = score_pair(one, other, met, Judge(start_ranker(), past=RecordedPast(kept)))
+    assert {name: value for name, value in again.factors.items() if name in {*FACTORS, "network"}} == kept
+
+
+def test_one_that_is_known_well_and_one_with_a_single_tie_are_scored_and_replayed_alike() -> None:
+    names = [UUID(int=number) for number in range(1, 9)]
+    ties = [(names[one], names[(one + step) % 7]) for one in range(7) for step in (1, 2)] + [(names[0], names[7])]
+    past = KnownPast({each: Actor({"28": 1.0}, "DE", 1) for each in names}, ties)
+    one, other, met = party(3), party(8, "FR"), [meeting(party(3), party(8), 0.6)]
+    scored = score_pair(one, other, met, Judge(start_ranker(), past=past))
+    assert scored.factors.keys() >= {*BY_KIND, "network"}
+    assert not scored.factors.keys() & {"reach", "partners"}
+    again = score_pair(other, one, met, Judge(start_ranker(), past=RecordedPast(scored.factors)))
+    assert (again, again.features, again.factors) == (scored, scored.features, scored.factors)
+    stranger = score_pair(one, party(9, "FR"), [meeting(one, party(9), 0.6)], Judge(start_ranker(), past=past))
+    assert not stranger.factors.keys() & BY_KIND.keys(), "of one without any tie nothing is said"
+
+
+def test_a_replay_that_forgot_common_partners_would_differ() -> None:
+    """Negative control of the test above."""
+    one, other, met = party(1), party(2, "FR"), [meeting(party(1), party(2), 0.6)]
+    kept, forgot = (Judge(start_ranker(), past=RecordedPast(each)) for each in ({"network": 0.9}, {}))
+    assert score_pair(one, other, met, kept).score != score_pair(one, other, met, forgot).score
 
 
 def distance(one: Party, other: Party) -> dict[str, float]:

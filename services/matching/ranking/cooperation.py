@@ -1,7 +1,7 @@
 """What earlier cooperation says of a pair: themes of an organisation's circle, ways through common partners. Pure.
 
-Learned where it can be measured: organisations with many earlier projects. So it speaks only of pairs of which both
-have at least :data:`ENOUGH` earlier partners; of others the ranker hears nothing here.
+Learned where it can be measured: organisations with many earlier projects. What goes by themes and countries is told
+when one of the two has at least :data:`ENOUGH` earlier partners, what goes by the partners themselves when both have.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 Numbers = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 ENOUGH = 3
 """Fewer earlier partners say too little."""
@@ -62,6 +63,8 @@ class Cooperation:
         self._circle = _unit(own + _unit(partners) + _unit(walk @ partners))
         share = themes / np.maximum(themes.sum(axis=1, keepdims=True), 1)
         self._share, self._towards = share, share @ _lift(share.T @ (graph @ share) + 1)
+        self._has_circle: Flags = np.any(self._circle, axis=1)
+        self._has_themes: Flags = np.any(share, axis=1)
         self._themed = _themed(graph, safe, own)
         codes = {each: place for place, each in enumerate(sorted({actor.country for actor in self.actors}))}
         self._country = np.array([codes[actor.country] for actor in self.actors], int)
@@ -72,21 +75,30 @@ class Cooperation:
         self._ways = lru_cache(maxsize=256)(self._ways_from)
 
     def factors(self, one: int, other: int) -> dict[str, float]:
-        """Return what the past says of ``other`` as a partner for ``one``, by factor; nothing of those without past."""
-        if min(self.degree[one], self.degree[other]) < ENOUGH:
-            return {}
+        """Return what the past says of ``other`` as a partner for ``one``, by factor; nothing where it is too short."""
+        fewer, more = sorted((self.degree[one], self.degree[other]))
+        found = self._by_kind(one, other) if more >= ENOUGH else {}
+        if fewer >= ENOUGH:
+            found |= self._by_partners(one, other)
+        return {name: float(found[name]) for name in FACTORS if name in found}
+
+    def _by_kind(self, one: int, other: int) -> dict[str, float]:
+        found = {"countries that go together": self._countries[self._country[one], self._country[other]]}
+        if self._has_circle[one] and self._has_circle[other]:
+            found["circle themes"] = self._circle[one] @ self._circle[other]
+        if self._has_themes[one] and self._has_themes[other]:
+            found["themes that go together"] = self._towards[one] @ self._share[other]
+        return found
+
+    def _by_partners(self, one: int, other: int) -> dict[str, float]:
         reach, themed = self._ways(one)
-        values = (
-            self._circle[one] @ self._circle[other],
-            np.log((reach[other] + FLOOR) / max(self.degree[other], 1)),
-            themed[other],
-            self._towards[one] @ self._share[other],
-            self._countries[self._country[one], self._country[other]],
-            self._spread[other],
-            np.log((1 + self.degree[other]) / (1 + self._projects[other])),
-            np.log1p(self.degree[other]),
-        )
-        return dict(zip(FACTORS, map(float, values), strict=True))
+        return {
+            "reach": np.log((reach[other] + FLOOR) / max(self.degree[other], 1)),
+            "themed ways": themed[other],
+            "partners' partners": self._spread[other],
+            "partners per project": np.log((1 + self.degree[other]) / (1 + self._projects[other])),
+            "partners": np.log1p(self.degree[other]),
+        }
 
     def mutual_factors(self, one: int, other: int) -> dict[str, float]:
         """Return the mean of both directions: a suggestion is for both sides."""
@@ -112,7 +124,10 @@ class Past(Protocol):
 
 
 class KnownPast:
-    """The past of the organisations of this installation: sectors for themes, ties for projects."""
+    """The past of the organisations of this installation: sectors for themes, ties for projects.
+
+    ``actors``: those with ties. Of others nothing is said: a sector or two without any circle is like nobody's.
+    """
 
     def __init__(self, actors: Mapping[UUID, Actor], ties: Iterable[tuple[UUID, UUID]]) -> None:
         self._place = {each: place for place, each in enumerate(sorted(actors))}
@@ -121,7 +136,7 @@ class KnownPast:
         self._cooperation = Cooperation([actors[each] for each in self._place], pairs)
 
     def factors(self, one: UUID, other: UUID) -> dict[str, float]:
-        """Return the mean of both directions, rounded; nothing of organisations without enough partners."""
+        """Return the mean of both directions, rounded; nothing where neither has enough partners."""
         if one not in self._place or other not in self._place:
             return {}
         found = self._cooperation.mutual_factors(*sorted((self._place[one], self._place[other])))
