@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.matching.parties import Pair, Party, pair_of
-from services.matching.ranking.cooperation import Past
+from services.matching.ranking.cooperation import FEW, Past
 from services.matching.ranking.network import Network
 from services.matching.ranking.ranker import DECIMALS as DECIMALS
 from services.matching.ranking.ranker import Ranker
@@ -64,12 +64,13 @@ def factors_of(one: Party, other: Party, best: tuple[Meeting, ...], judge: Judge
     ``languages``, ``tags``: 1 if they have one in common; ``distance``: thousands of km between their regions (then
     ``regions`` is 1) or, unless both are known, their countries' main cities, left out when unknown; ``network``:
     weight of common earlier partners, unless both have enough partners for :mod:`.ranking.cooperation` to tell of them
-    (its factors' names); what it tells of themes and countries stands beside it.
+    (its factors' names); what it tells of themes and countries when only one has stands beside it.
     """
     if not best:
         raise ValueError("a pair without statements that met has no score")
-    past = judge.past.factors(one.id, other.id) if judge.past is not None else {}
-    known = dict(past)
+    known = dict(judge.past.factors(one.id, other.id)) if judge.past is not None else {}
+    if FEW in known and FEW not in judge.ranker.curves:  # a ranker from before can't even out the others
+        known = {}
     if "partners" not in known and "network" not in known:  # a replay is told what was kept
         known["network"] = round(judge.network.common(one.id, other.id), DECIMALS)
     known |= _distance(one, other)

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.matching.__main__ import main
-from services.matching.evaluation import partners
+from services.matching.evaluation import learn_partners, partners
 from services.matching.evaluation.figures import one_among, retrieval
 from services.matching.evaluation.reading import records_of
 from services.matching.ranking import cooperation
-from services.matching.ranking.cooperation import ENOUGH, FACTORS, Actor, Cooperation
-from services.matching.ranking.ranker import start_ranker
+from services.matching.ranking.cooperation import BY_KIND, ENOUGH, FACTORS, FEW, Actor, Cooperation
+from services.matching.ranking.ranker import Ranker, from_json, start_ranker
 
 
 def a_world(folder: Path) -> Path:
@@ -85,9 +85,6 @@ def test_a_candidate_is_scored_on_its_own(tmp_path: Path) -> None:
             assert scores.setdefault(other, found) == found
 
 
-BY_THEMES_AND_COUNTRIES = {"circle themes", "themes that go together", "countries that go together"}
-
-
 def a_ring_and_two_newcomers() -> Cooperation:
     """Return seven that have worked with four others each, and two (7 and 8) that have worked with nobody."""
     actors = [Actor({("01", "02")[n % 2]: 1}, ("DE", "FR")[n % 2], 1) for n in range(9)]
@@ -105,7 +102,7 @@ def test_two_that_are_known_well_are_told_everything_and_two_newcomers_nothing()
 def test_a_newcomer_and_one_that_is_known_well_are_told_what_goes_by_themes_and_countries() -> None:
     world = a_ring_and_two_newcomers()
     for known in range(7):
-        assert set(world.factors(known, 7)) == set(world.factors(7, known)) == BY_THEMES_AND_COUNTRIES
+        assert set(world.factors(known, 7)) == set(world.factors(7, known)) == {*BY_KIND, FEW}
         assert world.mutual_factors(known, 7) == pytest.approx(world.mutual_factors(7, known))
     alike, unlike = world.factors(1, 7)["circle themes"], world.factors(0, 7)["circle themes"]
     assert alike > unlike, "the newcomer works on the themes of the first one"
@@ -120,10 +117,56 @@ def test_one_with_too_few_partners_counts_as_a_newcomer(monkeypatch: pytest.Monk
     assert set(world.factors(7, 8)) == set(FACTORS)
 
 
-def test_of_one_whose_themes_nobody_knows_only_its_country_is_told() -> None:
+def test_of_one_whose_themes_nobody_knows_only_its_country_and_partners_are_told() -> None:
     ring = [(one, (one + step) % 7) for one in range(7) for step in (1, 2)]
-    world = Cooperation([Actor({"01": 1}, "DE", 1) for _ in range(7)] + [Actor({}, "FR", 1)], ring)
-    assert set(world.factors(0, 7)) == {"countries that go together"}
+    stars = [Actor({("01", "02")[n % 2]: 1}, "DE", 1) for n in range(7)]
+    world = Cooperation([*stars, Actor({}, "FR", 1)], [*ring, *((7, other) for other in range(ENOUGH))])
+    assert set(FACTORS) - set(world.factors(0, 7)) == {"themes that go together"}
+    assert FEW not in world.factors(0, 7)
+    assert Cooperation([*stars, Actor({}, "FR", 1)], ring).factors(0, 7) == {}, "some of what FEW evens out is not all"
+
+
+def a_benchmark_with_beginners(folder: Path) -> Path:
+    """Write a world as above in which every fifth organisation has worked with one other; returns ten queries' file."""
+    a_world(folder)
+    with gzip.open(folder / "partners_before.tsv.gz", "wt") as file:
+        for n in range(60):
+            steps = (2,) if n % 5 == 1 else (2, 4, 6, 8)
+            met = [(n + step) % 60 for step in steps if n % 5 == 1 or (n + step) % 5 != 1]
+            file.write(f"o{n}\t{','.join(f'o{other}' for other in met)}\n")
+    queries = folder / "ten.jsonl"
+    with queries.open("w") as file:
+        for n in range(0, 60, 6):
+            others = [f"o{other}" for other in range(60) if other not in (n, (n + 10) % 60)][:49]
+            file.write(json.dumps({"query": f"o{n}", "partner": f"o{(n + 10) % 60}", "others": others}) + "\n")
+    return queries
+
+
+def told_of_beginners(ranker: Ranker, folder: Path, queries: Path) -> list[float]:
+    """Return the log odds that a ranker gives the benchmark's pairs of which only one side is known well."""
+    organisations, world = partners.world_of(folder)
+    cases = partners.cases_of(queries, {each["id"]: row for row, each in enumerate(organisations)})
+    told = (world.factors(case[0], other) for case in cases.tolist() for other in case[1:])
+    return [sum(ranker.contributions(each).values()) for each in told if FEW in each]
+
+
+def test_who_has_worked_with_one_other_does_not_fall_behind_who_has_worked_with_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two newcomers nothing is told: 0. So is the mean of the learned shares of those who have just begun."""
+    queries, made = a_benchmark_with_beginners(tmp_path), tmp_path / "made.json"
+    command = ["learn", "--data", str(tmp_path), "--queries", str(queries), "--out", str(made)]
+    monkeypatch.setattr("sys.argv", command)
+    learn_partners.main()
+    learned = from_json(json.loads(made.read_text()))
+    beginners = told_of_beginners(learned, tmp_path, queries)
+    assert len(beginners) > 50
+    assert np.mean(beginners) == pytest.approx(0, abs=2e-4)  # curves are rounded to four digits
+    assert np.std(beginners) > 0.01, "what is known still tells them apart"
+    monkeypatch.setattr(learn_partners, "evening_out", lambda *_: 0.0)  # negative control
+    learn_partners.main()
+    uneven = told_of_beginners(from_json(json.loads(made.read_text())), tmp_path, queries)
+    assert abs(np.mean(uneven)) > 0.01
 
 
 @given(st.integers(2, 30), st.integers(0, 1000))

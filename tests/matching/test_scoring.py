@@ -1,5 +1,6 @@
 """Scores: symmetric, between 0 and 1, made of parts that add up, and the better the more the two have in common."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.matching.parties import Party, may_meet, pair_of
-from services.matching.ranking.cooperation import FACTORS, Actor, KnownPast, RecordedPast
+from services.matching.ranking.cooperation import FACTORS, FEW, Actor, KnownPast, RecordedPast
 from services.matching.ranking.network import Network, Tie, network_of
 from services.matching.ranking.ranker import start_ranker
 from services.matching.scoring import BY_REGION, Judge, Meeting, best_first, score_pair, sector_closeness
@@ -94,7 +95,7 @@ def test_common_partners_speak_for_a_pair_and_rare_ones_more() -> None:
     assert network_of([]) == Network()
 
 
-BY_KIND = {"circle themes": 0.9, "themes that go together": 0.3, "countries that go together": 0.1}
+BY_KIND = {"circle themes": 0.9, "themes that go together": 0.3, "countries that go together": 0.1, FEW: 1.0}
 OF_BOTH = dict.fromkeys(FACTORS, 1.0)
 
 
@@ -115,7 +116,7 @@ def test_what_a_scoring_has_kept_of_the_past_is_all_that_its_replay_is_told(kept
     """The first and third are all that scorings of before could keep: common partners, or every factor of the past."""
     one, other, met = party(1), party(2, "FR"), [meeting(party(1), party(2), 0.6)]
     again = score_pair(one, other, met, Judge(start_ranker(), past=RecordedPast(kept)))
-    assert {name: value for name, value in again.factors.items() if name in {*FACTORS, "network"}} == kept
+    assert {name: value for name, value in again.factors.items() if name in {*FACTORS, FEW, "network"}} == kept
 
 
 def test_one_that_is_known_well_and_one_with_a_single_tie_are_scored_and_replayed_alike() -> None:
@@ -126,6 +127,8 @@ def test_one_that_is_known_well_and_one_with_a_single_tie_are_scored_and_replaye
     scored = score_pair(one, other, met, Judge(start_ranker(), past=past))
     assert scored.factors.keys() >= {*BY_KIND, "network"}
     assert not scored.factors.keys() & {"reach", "partners"}
+    assert scored.features[FEW] > 0
+    assert sum(scored.features.values()) == pytest.approx(scored.score, abs=1e-9)
     again = score_pair(other, one, met, Judge(start_ranker(), past=RecordedPast(scored.factors)))
     assert (again, again.features, again.factors) == (scored, scored.features, scored.factors)
     stranger = score_pair(one, party(9, "FR"), [meeting(one, party(9), 0.6)], Judge(start_ranker(), past=past))
@@ -137,6 +140,20 @@ def test_a_replay_that_forgot_common_partners_would_differ() -> None:
     one, other, met = party(1), party(2, "FR"), [meeting(party(1), party(2), 0.6)]
     kept, forgot = (Judge(start_ranker(), past=RecordedPast(each)) for each in ({"network": 0.9}, {}))
     assert score_pair(one, other, met, kept).score != score_pair(one, other, met, forgot).score
+
+
+def test_a_ranker_that_was_learned_before_hears_nothing_of_a_pair_of_which_one_is_hardly_known() -> None:
+    """It would hold few partners against them: its curves of themes and countries have nothing beside them."""
+    start, one, other, met = start_ranker(), party(1), party(2, "FR"), [meeting(party(1), party(2), 0.6)]
+    before = replace(start, curves={name: each for name, each in start.curves.items() if name != FEW})
+    for ranker, told in ((before, set[str]()), (start, set(BY_KIND))):
+        scored = score_pair(one, other, met, Judge(ranker, past=RecordedPast(BY_KIND)))
+        assert scored.factors.keys() & BY_KIND.keys() == told
+        again = score_pair(one, other, met, Judge(ranker, past=RecordedPast(scored.factors)))
+        assert (again.score, again.factors) == (scored.score, scored.factors)
+    old = {name: each for name, each in BY_KIND.items() if name != FEW}
+    kept = score_pair(one, other, met, Judge(before, past=RecordedPast(OF_BOTH | old)))
+    assert kept.factors.keys() >= set(FACTORS), "what it knew of two that are known well it is told as before"
 
 
 def distance(one: Party, other: Party) -> dict[str, float]:

@@ -4,7 +4,8 @@
 Each factor enters as a straight line with three bends (at the 20, 50 and 80 % quantiles), bounded at four standard
 deviations. The model is a logistic regression (scikit-learn) of "who of two became the partner?" on the difference of
 their features: what both have in common cancels, as in a conditional logit (McFadden 1974). A second, two-parameter
-one turns its sum into a probability (Platt 1999).
+one turns its sum into a probability (Platt 1999). Pairs of which only one is known well get an offset, so that theirs
+average that of a pair of which nothing is known.
 """
 
 import argparse
@@ -22,10 +23,11 @@ from sklearn.model_selection import GroupKFold
 
 from services.matching.evaluation.figures import one_among
 from services.matching.evaluation.partners import cases_of, world_of
-from services.matching.ranking.cooperation import FACTORS
+from services.matching.ranking.cooperation import FACTORS, FEW
 from services.matching.ranking.ranker import START, Curve, start_ranker
 
 Numbers = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 BOUND = 4.0
 BENDS = (0.2, 0.5, 0.8)
@@ -47,6 +49,11 @@ def fit(features: Numbers, strength: float = STRENGTH) -> Numbers:
     model = LogisticRegression(C=strength, fit_intercept=False, max_iter=500).fit(rows, labels)
     weights: Numbers = model.coef_[0]
     return weights
+
+
+def evening_out(features: Numbers, few: Flags, weights: Numbers, middle: Numbers) -> float:
+    """Return what pairs of ``few`` must be given on top to average ``middle``, the features of a pair not known."""
+    return -float(((features[few] - middle) @ weights).mean()) if few.any() else 0.0
 
 
 def curves(weights: Numbers, mean: Numbers, spread: Numbers, bends: Numbers, slope: float) -> dict[str, Curve]:
@@ -73,32 +80,36 @@ def main() -> None:
     options = parser.parse_args()
     organisations, cooperation = world_of(options.data)
     cases = cases_of(options.queries, {each["id"]: row for row, each in enumerate(organisations)})
-    values = np.array(
-        [
-            [[cooperation.factors(case[0], each).get(name, np.nan) for name in FACTORS] for each in case[1:]]
-            for case in track(cases.tolist(), "reading pairs")
-        ]
-    )
+    known = [
+        [cooperation.factors(case[0], each) for each in case[1:]] for case in track(cases.tolist(), "reading pairs")
+    ]
+    values = np.array([[[each.get(name, np.nan) for name in FACTORS] for each in case] for case in known])
+    few = np.array([[FEW in each for each in case] for case in known])
     mean, spread = np.nanmean(values, axis=(0, 1)), np.nanstd(values, axis=(0, 1))
     values = np.where(np.isnan(values), mean, values)
     scaled = np.clip((values - mean) / spread, -BOUND, BOUND)
     bends = np.quantile(scaled.reshape(-1, len(FACTORS)), BENDS, axis=0)
     features = basis(values, mean, spread, bends)
+    middle = basis(mean, mean, spread, bends)
     unseen = np.zeros(values.shape[:2])
     for learned, asked in GroupKFold(5, shuffle=True, random_state=1).split(features, groups=cases[:, 0]):
-        unseen[asked] = features[asked] @ fit(features[learned])
+        weights = fit(features[learned])
+        offset = evening_out(features[learned], few[learned], weights, middle)
+        unseen[asked] = features[asked] @ weights + offset * few[asked]
     right = np.zeros(unseen.shape, bool)
     right[:, 0] = True
     platt = LogisticRegression(C=1e6).fit(unseen.reshape(-1, 1), right.ravel())
     weights = fit(features)
     ranker = start_ranker()
-    made = curves(weights, mean, spread, bends, float(platt.coef_[0, 0]))
+    slope = float(platt.coef_[0, 0])
+    made = curves(weights, mean, spread, bends, slope)
+    made[FEW] = Curve((1.0,), (round(slope * evening_out(features, few, weights, middle), 4),))
     kept = {name: each for name, each in ranker.curves.items() if name not in FACTORS}
     options.out.write_text(json.dumps(replace(ranker, curves={**kept, **made}).to_json(), indent=1) + "\n", "utf-8")
     _report(unseen, right, platt)
 
 
-def _report(unseen: Numbers, right: npt.NDArray[np.bool_], platt: LogisticRegression) -> None:
+def _report(unseen: Numbers, right: Flags, platt: LogisticRegression) -> None:
     console = Console()
     console.print("queries not learned from:", {name: round(each, 4) for name, each in one_among(unseen).items()})
     predicted = platt.predict_proba(unseen.reshape(-1, 1))[:, 1]

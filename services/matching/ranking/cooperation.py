@@ -2,6 +2,7 @@
 
 Learned where it can be measured: organisations with many earlier projects. What goes by themes and countries is told
 when one of the two has at least :data:`ENOUGH` earlier partners, what goes by the partners themselves when both have.
+Of the other one's circle little is known, which makes it look less alike: :data:`FEW` says so and evens that out.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,6 +30,11 @@ FACTORS = (
     "circle themes", "reach", "themed ways", "themes that go together", "countries that go together",
     "partners' partners", "partners per project", "partners",
 )  # fmt: skip
+BY_KIND = ("circle themes", "themes that go together", "countries that go together")
+FEW = "few earlier partners"
+"""1 for a pair of which only one is known well. Its curve is what lets what else is told of such pairs average 0: who
+has worked with one or two others does not fall behind those who have worked with nobody.
+"""
 
 
 @dataclass(frozen=True)
@@ -77,10 +83,16 @@ class Cooperation:
     def factors(self, one: int, other: int) -> dict[str, float]:
         """Return what the past says of ``other`` as a partner for ``one``, by factor; nothing where it is too short."""
         fewer, more = sorted((self.degree[one], self.degree[other]))
-        found = self._by_kind(one, other) if more >= ENOUGH else {}
+        if more < ENOUGH:
+            return {}
+        found = self._by_kind(one, other)
         if fewer >= ENOUGH:
             found |= self._by_partners(one, other)
-        return {name: float(found[name]) for name in FACTORS if name in found}
+        elif len(found) == len(BY_KIND):
+            found[FEW] = 1.0
+        else:  # FEW evens out all of them together, not some
+            return {}
+        return {name: float(found[name]) for name in (*FACTORS, FEW) if name in found}
 
     def _by_kind(self, one: int, other: int) -> dict[str, float]:
         found = {"countries that go together": self._countries[self._country[one], self._country[other]]}
@@ -147,7 +159,7 @@ class RecordedPast:
     """What was known of one pair on another day, as its scoring has kept it."""
 
     def __init__(self, factors: Mapping[str, float]) -> None:
-        self._factors = {name: factors[name] for name in (*FACTORS, "network") if name in factors}
+        self._factors = {name: factors[name] for name in (*FACTORS, FEW, "network") if name in factors}
 
     def factors(self, one: UUID, other: UUID) -> dict[str, float]:
         """Return what was kept."""
