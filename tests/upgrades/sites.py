@@ -137,7 +137,7 @@ class MatchingSite:
 class MobilitySite:
     """A visit that four have signed, before there was any money."""
 
-    lost: ClassVar = frozenset[str]()
+    lost: ClassVar = frozenset(("organisation.version_n", "consumed_position"))
 
     def __init__(self, sign: Callable[..., str]) -> None:
         self.sign, self.settings = sign, dict[str, Any]()
