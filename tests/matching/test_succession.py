@@ -99,7 +99,7 @@ async def searched_throughout(matching: Matching, api: Api) -> None:
         steps.append(await serving(matching))
         if not await read_ahead(matching.context.database, matching.engine):
             break
-    assert steps == [old] * 5 + [new], "four statements and a call, the call says what a statement does"
+    assert steps == [old] * 6 + [new], "one text at a time: four statements, a call, and the change"
 
 
 async def test_search_finds_everything_while_another_encoder_reads(settled: Matching, api: Api) -> None:
@@ -193,12 +193,12 @@ async def test_a_restart_goes_on_where_it_was_and_going_back_costs_nothing(settl
         await read_ahead(settled.context.database, settled.engine)
     await changed(settled)
     await settled.go_over()
-    assert (await serving(settled), len(english.read)) == (new, 4), "no text was read twice"
+    assert (await serving(settled), len(english.read)) == (new, 5), "four statements and a call: no text was read twice"
     await settled.settle()
     await settled.restart()
     await begin_to_lead(settled.context)
     await settled.go_over()
-    assert (await serving(settled), len(english.read)) == (old, 4)
+    assert (await serving(settled), len(english.read)) == (old, 5)
     await settled.settle()
     assert await settled.pairs() == {PAIR}
 
@@ -324,7 +324,7 @@ async def score_again(matching: Matching) -> bool:
 
 async def test_vectors_that_nothing_names_any_more_go_and_old_scores_can_still_be_had_again(settled: Matching) -> None:
     left, old = await forgotten(settled)
-    assert left == {old: 2, settled.engine.chosen: 4}, "the need and the offer that the first score quotes"
+    assert left == {old: 2, settled.engine.chosen: 5}, "the need and the offer that the first score quotes"
     assert await score_again(settled)
 
 
@@ -344,7 +344,7 @@ async def test_deleting_all_vectors_of_before_would_lose_old_scores(
 
 async def test_vectors_of_before_stay_for_some_days(settled: Matching) -> None:
     left, old = await forgotten(settled, days=1.0)
-    assert left[old] == 4
+    assert left[old] == 5
 
 
 async def test_nothing_is_deleted_of_an_encoder_that_serves_again(settled: Matching) -> None:
@@ -374,7 +374,7 @@ async def test_a_text_that_no_model_can_read_does_not_hold_the_change_up(settled
         patch.setattr(Encoder, "encode", stumbles)
         await settled.go_over()
     assert await serving(settled) == new
-    assert (await vectors(settled))[new] == 3
+    assert (await vectors(settled))[new] == 4
 
 
 def test_an_encoder_is_made_again_from_what_is_kept_of_it() -> None:
