@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -55,7 +56,8 @@ class Ahead:
     """How far the chosen encoder has come with reading again while another one still serves.
 
     ``after``: the last statement or call it has looked at, by table; ``unreadable``: texts that no model could read;
-    ``texts``: how many it has read since ``began`` (monotonic seconds); ``told``: when that was last said.
+    ``texts``: how many it has read since ``began`` (monotonic seconds); ``told``: when that was last said;
+    ``refused``: when it was found that it can't read too many.
     """
 
     after: dict[str, UUID] = field(default_factory=dict)
@@ -63,6 +65,7 @@ class Ahead:
     texts: int = 0
     began: float | None = None
     told: float = -1e9
+    refused: float = -1e9
 
 
 class Engine:
@@ -79,7 +82,12 @@ class Engine:
         self.shown = picture_of(self.chosen, self.recipe, settings)
         self.followed = False
         self.following = asyncio.Lock()
+        self.loading: asyncio.Task[None] | None = None
+        """What loads the picture of another encoder that has taken over, while the old one is shown."""
+        self.not_loaded = -1e9
         self.ahead = Ahead()
+        self.cleaned: dict[str, datetime] = {}
+        """Former encoders whose vectors have been deleted, and when they retired."""
         self.book = Book()
         self.judging = Judging()
         self.planning = LivePlan()
@@ -90,7 +98,8 @@ class Engine:
         self.checked_readers = False
         self.woken = work_to_do.listen()
         self._encoder = encoder
-        self._former: tuple[str, Encoder | None] | None = None
+        self._former: tuple[str, float, Encoder | None] | None = None
+        """The encoder of before that serves, ``None`` if it is not here, and when it was looked for."""
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="encoder")
         self._loading = asyncio.Lock()
         self._failed: tuple[float, ModelUnavailableError] | None = None
@@ -166,11 +175,12 @@ class Engine:
 
     async def _former_reader(self, shown: Picture, chosen: Encoder | None) -> Encoder | None:
         async with self._loading:
-            if self._former is None or self._former[0] != shown.version:
+            version, looked, former = self._former or ("", -1e9, None)
+            if version != shown.version or (former is None and time.monotonic() - looked >= RETRY_SECONDS):
                 loop = asyncio.get_running_loop()
                 former = await loop.run_in_executor(self._threads, self._load_former, shown, chosen)
-                self._former = (shown.version, former)
-            return self._former[1]
+                self._former = (shown.version, time.monotonic(), former)
+            return former
 
     async def reads(self, shown: Picture) -> bool:
         """Whether what is new will be read by the encoder of a picture (also once its models are mended)."""
@@ -200,22 +210,22 @@ class Engine:
             raise Problem(503, "models-unavailable", f"Semantic search is off: {error}") from error
         return Query((await self.encode([read], encoder))[0], ground_of(read.language) if read.text else 0), encoder
 
-    async def close_calls(self, shown: Picture, read: ReadText, at_least: float) -> dict[UUID, float]:
-        """Return the open calls that a question is close to, with their similarities 0…1; none changes meanwhile."""
-        index, comparison = shown.calls.index, shown.calls.comparison
-        encoder = await self.reader(shown)
-        if encoder is None or not len(index):
-            return {}
+    async def ask_calls(self, shown: Picture, read: ReadText) -> list[tuple[str, Fused]]:
+        """Return a question as calls are asked, by language; nothing if it can't be read as the picture's calls were.
+
+        To be called before a session is opened: the encoder may be busy for long.
+        """
+        encoder = await self.reader(shown) if read.text else None
+        if encoder is None:
+            return []
         languages = {read.language, "en"} if len(read.text) < SURELY_A_LANGUAGE else {read.language}
-        reads = [comparison.question(ReadText(each, read.text)) for each in sorted(languages)]
-        found: dict[UUID, float] = {}
-        for each, fused in zip(reads, await self.encode(reads, encoder), strict=True):
-            for call_id, similarity in index.closest(fused, each.language, at_least).items():
-                found[call_id] = max(similarity, found.get(call_id, 0.0))
-        return found
+        reads = [shown.calls.comparison.question(ReadText(each, read.text)) for each in sorted(languages)]
+        return list(zip(sorted(languages), await self.encode(reads, encoder), strict=True))
 
     def close(self) -> None:
         """Stop the encoder's thread after what it is doing."""
+        if self.loading is not None:
+            self.loading.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 

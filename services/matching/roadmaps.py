@@ -56,14 +56,15 @@ async def ask_for_roadmap(session: AsyncSession, engine: Engine, cluster_ids: Co
 
 async def draft_roadmap(database: Database, engine: Engine, roadmap_id: UUID) -> None:
     """Find the themes of the clusters' members' statements and tell everyone. A second run changes nothing."""
+    shown = await follow(database, engine)
+    will_read = await engine.reads(shown)
     async with database.session() as session:
         roadmap = await rows.find(session, roadmap_id)
         if roadmap is None:
             raise Unprocessable(f"there is no roadmap {roadmap_id}")
         if roadmap.state == DRAFTED:
             return
-        shown = await follow(database, engine)
-        voices = await _voices(session, engine, shown, roadmap.cluster_ids)
+        voices = await _voices(session, shown, will_read, roadmap.cluster_ids)
     themes = await asyncio.to_thread(find_themes, voices, roadmap.cluster_ids)
     async with database.transaction() as session:
         locked = await rows.lock(session, roadmap_id)
@@ -74,10 +75,11 @@ async def draft_roadmap(database: Database, engine: Engine, roadmap_id: UUID) ->
         await _tell(session, locked)
 
 
-async def _voices(session: AsyncSession, engine: Engine, shown: Picture, cluster_ids: Sequence[UUID]) -> list[Voice]:
+async def _voices(session: AsyncSession, shown: Picture, will_read: bool, cluster_ids: Sequence[UUID]) -> list[Voice]:
+    """Return what members say. ``will_read``: whether what is not read yet will be, and is to be waited for."""
     members = {each.id: each for each in await profiles.members_of(session, cluster_ids)}
     statements = await profiles.statements_of(session, list(members))
-    if any(each.encoded_with is None for each in statements) and await engine.reads(shown):
+    if any(each.encoded_with is None for each in statements) and will_read:
         raise NotReadYetError("some statements of the members wait to be read")
     vectors = await profiles.vectors_of(session, shown.version, list(members))
     multilingual = shown.fusion.part(Space.MULTILINGUAL)

@@ -67,7 +67,8 @@ async def run_round(database: Database, engine: Engine) -> Outcome:
         await world.refresh(session)
         await book.refresh(session)
         await engine.judging.refresh(session, world.parties)
-    judge, final = engine.judging.judge, world.complete
+    # What nobody can read before the encoder has changed is not waited for.
+    judge, final = engine.judging.judge, world.complete or not await engine.reads(shown)
     known, unsettled = dict(world.known), book.unsettled
     seen = {each: number for each, number in owed.items() if each in known and _has_seen(known[each], number)}
     left_behind = sorted(each for each in world.erased if _is_left_behind(book, each))

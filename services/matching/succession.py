@@ -8,6 +8,7 @@ takes part after the change, and only searches by words cannot be read as before
 encoder from what it has read so far, and say so.
 """
 
+import asyncio
 import time
 from datetime import timedelta
 from uuid import UUID
@@ -17,7 +18,7 @@ from prometheus_client import Gauge
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.encoder.encoder import Encoder
-from services.matching.engine import Engine, engine_of
+from services.matching.engine import RETRY_SECONDS, Ahead, Engine, engine_of
 from services.matching.models import Call, Statement
 from services.matching.picture import Picture, picture_of
 from services.matching.reading import Batch, Table, vectors_by
@@ -26,6 +27,7 @@ from services.matching.suggestions import work_to_do
 from shared.clock import now, today
 from shared.context import Context
 from shared.database import Database
+from shared.observability import fault_of
 
 log = structlog.get_logger()
 
@@ -34,6 +36,10 @@ TELL_SECONDS = 10.0
 DELETED_AT_ONCE = 2_000
 """Vectors of a retired encoder that are looked at in one transaction."""
 FORGET_EVERY_SECONDS = 600.0
+LOST_OF_HUNDRED = 1
+"""So many texts, and one more, may the next encoder be unable to read that the one before could: with more of them
+it is itself at fault, and all that rests on them would be withdrawn.
+"""
 
 TEXTS = Gauge("intercluster_matching_texts_to_read_again", "Texts that the next encoder has still to read")
 
@@ -58,6 +64,29 @@ async def follow(database: Database, engine: Engine) -> Picture:
     return engine.shown
 
 
+async def shown_now(database: Database, engine: Engine) -> Picture:
+    """Return the picture to answer a request from. When another encoder has taken over, its picture is loaded in the
+    background meanwhile; if that fails, it is tried again later: the old one still stands.
+    """
+    if not engine.followed:
+        return await follow(database, engine)  # nothing is loaded yet that could be shown
+    async with database.session() as session:
+        version = await encoders.serving(session)
+    idle = engine.loading is None or engine.loading.done()
+    rested = time.monotonic() - engine.not_loaded >= RETRY_SECONDS
+    if version not in (None, engine.shown.version) and idle and rested:
+        engine.loading = asyncio.create_task(_load_next(database, engine))
+    return engine.shown
+
+
+async def _load_next(database: Database, engine: Engine) -> None:
+    try:
+        await follow(database, engine)
+    except Exception as error:  # noqa: BLE001 - whatever it is, requests go on with what is shown
+        engine.not_loaded = time.monotonic()
+        log.error("the picture of the next encoder can't be loaded", fault=fault_of(error))
+
+
 async def _picture(database: Database, engine: Engine, version: str) -> Picture:
     async with database.session() as session:
         stored = await history.encoder_constants(session, version) or {}
@@ -74,7 +103,7 @@ async def read_ahead(database: Database, engine: Engine) -> bool:
 
     Returns whether there was something to do. Raises ``ModelUnavailableError``.
     """
-    if engine.shown.version == engine.chosen:
+    if engine.shown.version == engine.chosen or time.monotonic() - engine.ahead.refused < RETRY_SECONDS:
         return False
     reader = await engine.encoder()
     for table in (Statement, Call):
@@ -99,6 +128,24 @@ async def _read_some(database: Database, engine: Engine, reader: Encoder, table:
     ahead.unreadable |= set(texts.values()) - {text_hash for text_hash, _ in vectors}
     ahead.after[name] = batch[-1].id
     ahead.texts += len(batch)
+    if not vectors:  # nothing of a whole batch: perhaps it can read nothing at all
+        async with database.session() as session:
+            await _refused(session, engine, engine.shown.version, at_end=False)
+    return True
+
+
+async def _refused(session: AsyncSession, engine: Engine, old: str, at_end: bool) -> bool:
+    """Whether the chosen encoder can't read too much of what the old one has read: then it is tried again later."""
+    unreadable = engine.ahead.unreadable
+    lost = await encoders.count_read(session, old, unreadable) if unreadable else 0
+    if not lost:
+        return False
+    progress = await encoders.progress(session, engine.chosen, today())
+    nothing = at_end and not progress.read
+    if not nothing and lost <= 1 + progress.of * LOST_OF_HUNDRED // 100:
+        return False
+    log.error("the next encoder can't read", encoder=engine.chosen, unreadable=lost, of=progress.of, goes_on=old)
+    engine.ahead = Ahead(refused=time.monotonic())
     return True
 
 
@@ -133,6 +180,8 @@ async def _take_over(database: Database, engine: Engine) -> bool:
         for table in (Statement, Call):
             if await _next(session, engine, table, None):
                 return False
+        if await _refused(session, engine, old, at_end=True):
+            return False
         await encoders.hand_over(session, old, engine.chosen, now())
         work_to_do.ring_after_commit(session)
     log.info("all is read again", encoder=engine.chosen, before=old)
@@ -146,7 +195,9 @@ async def forget_former_vectors(context: Context) -> None:
     before = now() - timedelta(days=engine.settings.former_vectors_days)
     async with context.database.session() as session:
         retired = await encoders.retired(session, before)
-    for version in retired:
+    for version, since in retired:
+        if engine_of(context).cleaned.get(version) == since:
+            continue
         async with context.database.session() as session:
             kept = await encoders.needed(session, version)
         after: bytes | None = b""
@@ -155,5 +206,6 @@ async def forget_former_vectors(context: Context) -> None:
             async with context.database.transaction() as session:
                 after, deleted = await encoders.delete_vectors(session, version, before, kept, after, DELETED_AT_ONCE)
             gone += deleted
+        engine_of(context).cleaned[version] = since
         if gone:
             log.info("vectors of a former encoder deleted", encoder=version, deleted=gone, kept=len(kept))

@@ -68,9 +68,11 @@ async def one_step(context: Context, engine: Engine) -> bool:
     except ModelUnavailableError:
         read = 0  # logged by the engine; what needs no reading is matched all the same
     async with context.database.session() as session:
+        waiting = await rows.anything_to_read(session)
+    waiting = waiting and await engine.reads(engine.shown)  # what nobody here can read is not waited for
+    async with context.database.session() as session:
         owed = await rows.is_round_owed(session) or await rankers.is_round_owed(session)
         owed = owed or await encoders.is_round_owed(session)
-        waiting = await rows.anything_to_read(session)
         change = await rows.newest_change(session)
         owed = owed or (not waiting and await calls.is_round_owed(session, today()))
         owed = owed or (not waiting and await rows.is_week_owed(session, week_of(today())))

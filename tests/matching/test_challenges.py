@@ -152,7 +152,8 @@ async def test_what_is_read_of_calls_is_stored_and_answers_questions_as_the_benc
         stored = await session.execute(sa.text('SELECT DISTINCT model, vector_dims("values"::vector) FROM text_vector'))
         assert [tuple(row) for row in stored] == [(engine.version, FUSION.dimensions)]
         await engine.calls.refresh(session, today())
-    served = await engine.close_calls(engine.shown, ReadText("en", "Solid batteries of the future"), 0.0)
+    asked_for = await engine.ask_calls(engine.shown, ReadText("en", "Solid batteries of the future"))
+    served = engine.calls.close_to(asked_for, 0.0)
     titles = {each: engine.calls.index.calls[each].title for each in served}
     words = [
         CallWords("HORIZON-CL5-2026-D2-01", "Solid batteries (RIA)", "en", ""),

@@ -55,6 +55,16 @@ class CallBook:
         vector = self.comparison.of_call(stored, row.language)
         return OpenCall(row.id, row.title, row.language, row.url, tuple(row.deadlines), vector)
 
+    def close_to(self, asked: Sequence[tuple[str, Fused]], at_least: float) -> dict[UUID, float]:
+        """Return the open calls that a question is close to, with their similarities 0…1. ``asked``: the question as
+        it is read, by language.
+        """
+        found: dict[UUID, float] = {}
+        for language, fused in asked if len(self.index) else ():
+            for call_id, similarity in self.index.closest(fused, language, at_least).items():
+                found[call_id] = max(similarity, found.get(call_id, 0.0))
+        return found
+
     def fitting(self, organisation_id: UUID, entries: Sequence[Indexed]) -> Fitting:
         """Return the calls that fit an organisation with these statements."""
         return self.index.fitting(entries, self.at_least)

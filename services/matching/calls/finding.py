@@ -4,14 +4,13 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from services.matching.encoder.spaces import read_text
 from services.matching.engine import Engine
 from services.matching.models import Call
 from services.matching.picture import Picture
 from services.matching.repository import calls as rows
 from shared.clock import today
+from shared.database import Database
 
 AT_LEAST = 0.25
 """Calls that are closer to a question than nine in ten of those paired with a statement at random are worth a look:
@@ -41,16 +40,18 @@ def asks_for_words(words: str) -> bool:
     return _WORDS.search(words) is not None
 
 
-async def by_meaning(session: AsyncSession, engine: Engine, shown: Picture, words: str) -> list[FoundCall]:
+async def by_meaning(database: Database, engine: Engine, shown: Picture, words: str) -> list[FoundCall]:
     """Return the open calls that mean these words or hold them all, the closest first.
 
     Raises :class:`~services.matching.encoder.errors.ModelUnavailableError`.
     """
-    day, read = today(), read_text(words, None)
-    await shown.calls.refresh(session, day)
-    close = await engine.close_calls(shown, read, AT_LEAST) if read.text else {}
-    told = {call.id: call for call, _ in await rows.page(session, day, MOST, words, only_open=True)}
-    told |= await rows.still_open(session, [each for each in close if each not in told], day)
+    day = today()
+    asked = await engine.ask_calls(shown, read_text(words, None))
+    async with database.session() as session:
+        await shown.calls.refresh(session, day)
+        close = shown.calls.close_to(asked, AT_LEAST)
+        told = {call.id: call for call, _ in await rows.page(session, day, MOST, words, only_open=True)}
+        told |= await rows.still_open(session, [each for each in close if each not in told], day)
     found = [FoundCall(call, _deadline(call, day), close.get(each)) for each, call in told.items()]
     return sorted(found, key=lambda each: each.order(words))[:MOST]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from services.matching.encoder.calibration import Vectors
-from services.matching.encoder.errors import ModelMissingError
+from services.matching.encoder.errors import ModelDamagedError, ModelMissingError
 from services.matching.encoder.fusion import CONSTANTS, Fused, Fusion, fusion_from, load_fusion
 from services.matching.encoder.lexicon import lexicon_name, load_lexicon
 from services.matching.encoder.preparation import (
@@ -119,7 +119,23 @@ def load_encoder(chosen: Chosen, threads: int | None = None) -> Encoder:
         Space.UNIVERSAL: UniversalModel(),
         Space.LEXICAL: load_lexicon(),
     }
-    return Encoder(models, chosen.fusion)
+    return fitting_encoder(models, chosen.fusion)
+
+
+def fitting_encoder(models: Mapping[Space, TextEncoder], fusion: Fusion) -> Encoder:
+    """Return an encoder; raises ``ModelDamagedError`` if the constants are of other models: it could read nothing."""
+    for space, model in models.items():
+        if model.dimensions != fusion.widths[space]:
+            raise ModelDamagedError(
+                f"{model.name} makes {model.dimensions} numbers, the constants are for {fusion.widths[space]}"
+            )
+    width = fusion.widths[Space.MULTILINGUAL]
+    if any(centre.shape != (width,) for centre in fusion.centres.values()):
+        raise ModelDamagedError(
+            f"the constants' centres are not those of {models[Space.MULTILINGUAL].name}, which makes {width} numbers:"
+            " measure its constants with `python -m services.matching.encoder.measure_calibration`"
+        )
+    return Encoder(models, fusion)
 
 
 def load_former(
@@ -146,7 +162,7 @@ def load_former(
             models[space] = SentenceModel(folder, named[space], MAX_TOKENS, threads=threads)
     if loaded is None:
         models |= {Space.UNIVERSAL: UniversalModel(), Space.LEXICAL: load_lexicon()}
-    return Encoder(models, fusion)
+    return fitting_encoder(models, fusion)
 
 
 def _standard_folder(space: Space, models_directory: Path) -> Path:

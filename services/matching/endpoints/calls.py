@@ -6,7 +6,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.matching.access import scope_of
 from services.matching.calls.finding import asks_for_words, by_meaning
@@ -18,7 +17,7 @@ from services.matching.engine import engine_of
 from services.matching.repository import calls as rows
 from services.matching.repository import profiles
 from services.matching.repository import suggestions as suggestion_rows
-from services.matching.succession import follow
+from services.matching.succession import shown_now
 from shared.clock import today
 from shared.context import Context
 from shared.http import Caller, Ctx, Session, operator_only
@@ -75,23 +74,23 @@ async def list_calls(
     alone (quoted ones beside each other), the earliest deadline first.
     """
     day, words = today(), q.strip()
+    if words and open and not asks_for_words(words):
+        try:
+            return await _by_meaning(context, words, limit, cursor)
+        except ModelUnavailableError:
+            pass  # logged by the engine; words can be looked for all the same
     async with context.database.session() as session:
-        if words and open and not asks_for_words(words):
-            try:
-                return await _by_meaning(session, context, words, limit, cursor)
-            except ModelUnavailableError:
-                pass  # logged by the engine; words can be looked for all the same
         found = await rows.page(session, day, limit + 1, words, open, _place(cursor))
     shown = found[:limit]
     following = f"{shown[-1][1].isoformat()}_{shown[-1][0].id}" if len(found) > limit else None
     return CallPage(items=[FoundCall(**dict(view(call, day))) for call, _ in shown], next_cursor=following)
 
 
-async def _by_meaning(session: AsyncSession, context: Context, words: str, limit: int, cursor: str) -> CallPage:
+async def _by_meaning(context: Context, words: str, limit: int, cursor: str) -> CallPage:
     """Return a page of the calls that mean these words; a cursor is the number of calls that were shown before."""
     before = _number(cursor)
     engine = engine_of(context)
-    found = await by_meaning(session, engine, await follow(context.database, engine), words)
+    found = await by_meaning(context.database, engine, await shown_now(context.database, engine), words)
     shown = found[before : before + limit]
     items = [FoundCall(**dict(view(each.call, today())), similarity=each.similarity) for each in shown]
     following = str(before + limit) if len(found) > before + limit else None
@@ -135,9 +134,9 @@ async def calls_of_organisation(
 
     Shown to those who may see the organisation's suggestions. What is not read yet by the models is not in it.
     """
+    shown, day = await shown_now(context.database, engine_of(context)), today()  # before the session has a connection
     if not await suggestion_rows.may_see_organisation(session, scope_of(caller), organisation_id):
         raise not_found("organisation", organisation_id)
-    shown, day = await follow(context.database, engine_of(context)), today()
     await shown.world.refresh(session, every_seconds=1.0)
     await shown.calls.refresh(session, day)
     known = shown.world.known.get(organisation_id)

@@ -12,7 +12,7 @@ from services.matching.schemas import FoundStatement, FoundStatements, ReadAgain
 from services.matching.search import Found
 from services.matching.search import Query as Asked
 from services.matching.searching import DatabaseSearch, MemorySearch
-from services.matching.succession import follow
+from services.matching.succession import shown_now
 from shared.clock import today
 from shared.context import Context
 from shared.contracts.profiles import StatementRole
@@ -37,7 +37,7 @@ async def search(
     being changed and those of before are gone, what is read again is searched, and ``read_again`` says so.
     """
     engine = engine_of(context)
-    shown, read = await follow(context.database, engine), read_text(q, language)
+    shown, read = await shown_now(context.database, engine), read_text(q, language)
     query, reader = await engine.encode_query(read, shown)
     read_again = None
     if reader.version == shown.version:

@@ -65,10 +65,22 @@ async def to_read(
     """
     query = sa.select(table).where(_counts(table, today), sa.not_(_has_vector(table, version)))
     if unreadable:
-        query = query.where(col(table.text_hash).not_in(list(unreadable)))
+        query = query.where(sa.not_(col(table.text_hash) == sa.any_(_hashes(unreadable))))
     if after is not None:
         query = query.where(col(table.id) > after)
     return (await session.scalars(query.order_by(col(table.id)).limit(limit))).all()
+
+
+async def count_read(session: AsyncSession, version: str, texts: Collection[bytes]) -> int:
+    """Return how many of these texts an encoder has read."""
+    these = col(Vector.text_hash) == sa.any_(_hashes(texts))
+    query = sa.select(sa.func.count()).select_from(Vector).where(col(Vector.model) == version, these)
+    return int(await session.scalar(query) or 0)
+
+
+def _hashes(texts: Collection[bytes]) -> sa.ColumnElement[Any]:
+    """Return texts' hashes as one parameter, for there can be no more than 32,767 of them."""
+    return sa.cast(list(texts), ARRAY(sa.LargeBinary))
 
 
 async def progress(session: AsyncSession, version: str, today: date) -> Progress:
@@ -128,13 +140,11 @@ async def mark_applied(session: AsyncSession, version: str, at: datetime) -> Non
     await session.execute(first.values(applied_at=at))
 
 
-async def retired(session: AsyncSession, before: datetime) -> Sequence[str]:
-    """Return the encoders that nobody names since then or longer."""
-    return (
-        await session.scalars(
-            sa.select(col(EncoderRow.version)).where(_retired(before)).order_by(col(EncoderRow.version))
-        )
-    ).all()
+async def retired(session: AsyncSession, before: datetime) -> Sequence[tuple[str, datetime]]:
+    """Return the encoders that nobody names since then or longer, and since when nobody does."""
+    query = sa.select(col(EncoderRow.version), col(EncoderRow.retired_at)).where(_retired(before))
+    rows = await session.execute(query.order_by(col(EncoderRow.version)))
+    return [(row.version, row.retired_at) for row in rows]
 
 
 def _retired(before: datetime) -> sa.ColumnElement[bool]:
@@ -171,6 +181,6 @@ async def delete_vectors(
     found = (await session.scalars(page.order_by(col(Vector.text_hash)).limit(limit))).all()
     gone = [each for each in found if each not in kept]
     if gone:
-        these = col(Vector.text_hash) == sa.any_(sa.cast(gone, ARRAY(sa.LargeBinary)))
+        these = col(Vector.text_hash) == sa.any_(_hashes(gone))
         await session.execute(sa.delete(Vector).where(col(Vector.model) == version, these))
     return (found[-1] if found else None), len(gone)
