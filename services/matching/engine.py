@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -18,7 +19,7 @@ from services.matching.encoder.fusion import Fused, Fusion
 from services.matching.encoder.spaces import ReadText, ground_of
 from services.matching.judging import Judging
 from services.matching.live_plan import LivePlan
-from services.matching.picture import Picture, picture_of
+from services.matching.picture import NO_RECIPE, Picture, picture_of
 from services.matching.search import Query
 from services.matching.settings import Settings
 from services.matching.standing import Book
@@ -77,8 +78,9 @@ class Engine:
 
     def __init__(self, settings: Settings, encoder: Encoder | None = None) -> None:
         self.settings = settings
-        self.chosen = encoder.version if encoder else settings.models.version
-        self.recipe = encoder.fusion.stored if encoder else settings.models.recipe
+        self.fault: ModelUnavailableError | None = None
+        """Why not even the name of the chosen encoder can be known; what was read before is shown all the same."""
+        self.chosen, self.recipe = (encoder.version, encoder.fusion.stored) if encoder else self._choice()
         self.shown = picture_of(self.chosen, self.recipe, settings)
         self.followed = False
         self.following = asyncio.Lock()
@@ -103,6 +105,14 @@ class Engine:
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="encoder")
         self._loading = asyncio.Lock()
         self._failed: tuple[float, ModelUnavailableError] | None = None
+
+    def _choice(self) -> tuple[str, Mapping[str, Any]]:
+        try:
+            return self.settings.models.version, self.settings.models.recipe
+        except ModelUnavailableError as error:
+            self.fault = error
+            log.error("no statement can be read before this is mended and the service restarted", detail=str(error))
+            return "", NO_RECIPE
 
     @property
     def version(self) -> str:
@@ -140,6 +150,8 @@ class Engine:
         async with self._loading:
             if self._encoder is not None:
                 return self._encoder
+            if self.fault is not None:
+                raise self.fault
             if self._failed and time.monotonic() - self._failed[0] < RETRY_SECONDS:
                 raise self._failed[1]
             try:

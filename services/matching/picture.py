@@ -8,12 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
 from services.matching.calls.book import CallBook
-from services.matching.calls.comparing import comparison_for
+from services.matching.calls.comparing import Plain, comparison_for
 from services.matching.considering import Considering
+from services.matching.encoder.errors import ModelDamagedError
 from services.matching.encoder.fusion import Fusion, fusion_from
+from services.matching.encoder.spaces import Space
 from services.matching.settings import Settings
 from services.matching.world import World
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -28,14 +34,29 @@ class Picture:
     considering: Considering
 
 
+NO_RECIPE: Mapping[str, Any] = {
+    "recipe": "",
+    "anchors": {},
+    "widths": dict.fromkeys(Space, 0),
+    "weights": dict.fromkeys(Space, 0.0),
+    "centres": {},
+}
+"""Of an encoder that can't be known: it has read nothing."""
+
+
 def picture_of(version: str, recipe: Mapping[str, Any], settings: Settings) -> Picture:
     """Return a picture in which nothing is loaded yet."""
     fusion = fusion_from(recipe)
+    try:
+        calls = CallBook(version, comparison_for(version, fusion), settings.least_call_similarity)
+    except ModelDamagedError as error:
+        log.error("no call fits anybody before this is mended and the service restarted", detail=str(error))
+        calls = CallBook("", Plain({}), settings.least_call_similarity)  # nobody has read any
     return Picture(
         version,
         recipe,
         fusion,
         World(version, fusion.calibrations),
-        CallBook(version, comparison_for(version, fusion), settings.least_call_similarity),
+        calls,
         Considering(settings.least_similarity, settings.least_score),
     )

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
-from services.matching.calls.comparing import comparison_for
+from services.matching.calls.comparing import Plain, comparison_for
 from services.matching.calls.words import CallWords
 from services.matching.encoder.encoder import Encoder
 from services.matching.encoder.spaces import ReadText
@@ -61,7 +61,8 @@ async def vectors_by(database: Database, engine: Engine, reader: Encoder, batch:
     async with database.session() as session:
         known = await profiles.known_vectors(session, reader.version, {each.text_hash for each in batch})
     unread = {each.text_hash: each for each in batch if each.read_text and each.text_hash not in known}
-    comparison = comparison_for(reader.version, reader.fusion)
+    of_calls = any(isinstance(each, Call) for each in batch)  # statements are read whatever is wrong with calls
+    comparison = comparison_for(reader.version, reader.fusion) if of_calls else Plain({})
     texts: dict[bytes, ReadText] = {}
     parts_of: dict[bytes, list[bytes]] = {}
     for text_hash, each in unread.items():

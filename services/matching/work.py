@@ -55,7 +55,8 @@ async def begin_to_lead(context: Context) -> None:
     """Once in a process that leads: note which encoder is chosen, and see to the ranker."""
     engine = engine_of(context)
     async with context.database.transaction() as session:
-        await encoders.begin(session, engine.chosen, engine.recipe, now())
+        if engine.fault is None:
+            await encoders.begin(session, engine.chosen, engine.recipe, now())
         await install_start_ranker(session)
     engine.checked_readers = True
 

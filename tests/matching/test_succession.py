@@ -566,3 +566,42 @@ def that_has_answered(engine: Engine) -> Engine:
     """Return a process that has answered requests before."""
     engine.followed = True
     return engine
+
+
+@pytest.mark.parametrize("named", ["multilingual_model", "encoder_constants"])
+async def test_a_damaged_choice_of_models_leaves_what_was_read_before_as_it_is(
+    settled: Matching, api: Api, tmp_path: Path, named: str
+) -> None:
+    old, models = settled.engine.version, settled.models
+    settings = settled.engine.settings.model_copy(update={named: tmp_path / "nothing"})
+    engine = settled.context.state.engine = Engine(settings)
+    assert engine.fault is not None
+    await settled.lead()
+    assert (engine.shown.version, await serving(settled)) == (old, old)
+    assert await settled.pairs() == {PAIR}
+    fitting = (await api.get(f"/organisations/{identifier('Akku')}/calls", "operator")).json()["items"]
+    assert fitting[0]["similarity"] == 1.0
+    answer = await api.get("/statements/search", "operator", params={"q": NEED})
+    assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (503, "models-unavailable")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("services.matching.engine.RETRY_SECONDS", 0.0)
+        patch.setattr("services.matching.engine.load_former", lambda *_: Encoder(models, load_fusion()))
+        assert (await found(api))["Akku"] == 1.0, "the models of before read it"
+
+
+async def test_damaged_constants_of_calls_leave_only_calls_empty(
+    settled: Matching, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(*_: object) -> Any:
+        raise ModelDamagedError("the constants of calls can't be read")
+
+    monkeypatch.setattr("services.matching.picture.comparison_for", damaged)
+    monkeypatch.setattr("services.matching.reading.comparison_for", damaged)
+    await settled.restart()
+    await settled.hear(organisation("Neu", "ES", offers=[OFFER]))
+    await settled.lead()
+    assert await settled.pairs() == {PAIR, frozenset(("Akku", "Neu"))}
+    fitting = await api.get(f"/organisations/{identifier('Akku')}/calls", "operator")
+    assert fitting.json()["items"] == []
+    named = await api.get("/calls", "operator", params={"q": "batteries"})
+    assert [each["title"] for each in named.json()["items"]] == [NEED], "found by its words"
