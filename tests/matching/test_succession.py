@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.pool import QueuePool
 
 from services.matching import rounds, succession
 from services.matching.encoder import encoder as module
@@ -605,3 +606,39 @@ async def test_damaged_constants_of_calls_leave_only_calls_empty(
     assert fitting.json()["items"] == []
     named = await api.get("/calls", "operator", params={"q": "batteries"})
     assert [each["title"] for each in named.json()["items"]] == [NEED], "found by its words"
+
+
+async def held_connections(matching: Matching, api: Api, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return how many connections were held whenever a request asked who serves, or waited for the encoder."""
+    held, pool, encode = [], cast(QueuePool, matching.context.database.engine.pool), Engine.encode
+
+    async def encoding(*arguments: Any) -> Any:
+        held.append(pool.checkedout())
+        return await encode(*arguments)
+
+    async def asking(database: Any, engine: Engine) -> Any:
+        held.append(pool.checkedout())
+        return await shown_now(database, engine)
+
+    monkeypatch.setattr(Engine, "encode", encoding)
+    for module_name in ("statements", "calls"):
+        monkeypatch.setattr(f"services.matching.endpoints.{module_name}.shown_now", asking)
+    assert (await found(api))["Akku"] == 1.0
+    assert (await api.get("/calls", "operator", params={"q": NEED})).json()["items"]
+    assert (await api.get(f"/organisations/{identifier('Akku')}/calls", "operator")).json()["items"]
+    return held
+
+
+async def test_no_request_waits_for_the_encoder_or_asks_who_serves_with_a_connection_in_its_hand(
+    settled: Matching, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await held_connections(settled, api, monkeypatch) == [0] * 5
+
+
+async def test_asking_after_the_first_statement_would_hold_a_connection(
+    settled: Matching, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Negative control: somebody has asked the database before."""
+    async with settled.context.database.session() as session:
+        await session.execute(sa.text("SELECT 1"))
+        assert 0 not in await held_connections(settled, api, monkeypatch)
