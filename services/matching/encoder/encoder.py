@@ -108,18 +108,22 @@ def load_encoder(chosen: Chosen, threads: int | None = None) -> Encoder:
 
     ``threads``: cores to read many texts with.
     """
+    return fitting_encoder(load_models(chosen, threads), chosen.fusion)
+
+
+def load_models(chosen: Chosen, threads: int | None = None) -> dict[Space, TextEncoder]:
+    """Load all models, whether there are constants that fit them or not (so that such can be measured)."""
     folder = chosen.multilingual_model or multilingual_folder(chosen.models_directory)
     english = SentenceModel(
         chosen.english_model or english_folder(), _name(ENGLISH, chosen.english_model), MAX_TOKENS, threads=threads
     )
     multilingual = SentenceModel(folder, _name(MULTILINGUAL, chosen.multilingual_model), MAX_TOKENS, threads=threads)
-    models: dict[Space, TextEncoder] = {
+    return {
         Space.ENGLISH: english,
         Space.MULTILINGUAL: multilingual,
         Space.UNIVERSAL: UniversalModel(),
         Space.LEXICAL: load_lexicon(),
     }
-    return fitting_encoder(models, chosen.fusion)
 
 
 def fitting_encoder(models: Mapping[Space, TextEncoder], fusion: Fusion) -> Encoder:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from services.matching.encoder.calibration import LEVELS, OTHER, QUANTILES, Calibration, Vectors
-from services.matching.encoder.encoder import MULTILINGUAL_PREFIX, Chosen, Encoder, load_encoder
+from services.matching.encoder.encoder import MULTILINGUAL_PREFIX, Chosen, Encoder, load_models
 from services.matching.encoder.fusion import CONSTANTS, load_fusion
 from services.matching.encoder.spaces import ReadText, Space, ground_of
 from services.matching.encoder.text import clean
@@ -87,11 +87,11 @@ def main() -> None:
     chosen = Chosen(options.models, options.english_model, options.multilingual_model)
     weights = {Space(name): float(value) for name, value in (each.split("=") for each in options.weights)}
     fusion = replace(chosen.fusion, recipe=options.recipe, weights={**load_fusion().weights, **weights})
-    encoder = load_encoder(chosen)
+    models = load_models(chosen)
     texts = [*needs, *offers, *labels]
-    raw = encoder.models[Space.MULTILINGUAL].encode([MULTILINGUAL_PREFIX + each.text for each in texts])
+    raw = models[Space.MULTILINGUAL].encode([MULTILINGUAL_PREFIX + each.text for each in texts])
     fusion = replace(fusion, centres=centres(raw, [each.language for each in texts]))
-    found = by_ground(needs, offers, Encoder(encoder.models, fusion))
+    found = by_ground(needs, offers, Encoder(models, fusion))
     fusion = replace(fusion, calibrations={ground: Calibration(tuple(each)) for ground, each in found.items()})
     _write(options.out, fusion.recipe, fusion.widths, fusion.weights, fusion.centres, found)
     print(json.dumps({"levels": LEVELS, "anchors": found}, indent=1))
