@@ -47,8 +47,12 @@ class Book:
         return taken
 
     async def refresh(self, session: AsyncSession) -> None:
-        """Read what has changed since the last time. Every change of a suggestion gives it a new version."""
+        """Read what has changed since the last time. Every change of a suggestion gives it a new version.
+
+        What is unsettled is read first: an answer that commits in between is in the book, but not taken for seen.
+        """
         horizon = await profiles.oldest_open(session)
+        self.unsettled = await rows.unsettled(session)
         for row in await rows.changed_since(session, self._horizon):
             known = self._kept.get(row.id)
             if known is not None and known.version == _version(row):
@@ -58,7 +62,6 @@ class Book:
                 self._drop(row.id)
             else:
                 self._keep(_kept(row))
-        self.unsettled = await rows.unsettled(session)
         self._horizon = horizon
 
     def _keep(self, kept: Kept) -> None:

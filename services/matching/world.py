@@ -22,7 +22,7 @@ from services.matching.encoder.spaces import ground_of
 from services.matching.parties import Party, StatementFact
 from services.matching.repository import loading, profiles
 from services.matching.repository.profiles import Change
-from services.matching.search import Indexed
+from services.matching.search import Indexed, StatementIndex
 from services.matching.store import StatementStore
 from shared.contracts.profiles import OrganisationKind, OrganisationStatus, StatementRole
 from shared.service import freeze_objects
@@ -54,16 +54,25 @@ class Known:
         return not self.active or self.change[1] == self.change[2]
 
 
+@dataclass
+class Latest:
+    """The index as it is now. What refers to it doesn't refer to the world, which nothing then keeps in memory: one
+    that is frozen is never looked at by the garbage collection that would find the circle.
+    """
+
+    index: StatementIndex
+
+
 class Said(Sequence[Indexed]):
     """An organisation's statements with their vectors, looked up in the index when they are asked for: not copied."""
 
-    __slots__ = ("_facts", "_world")
+    __slots__ = ("_facts", "_latest")
 
-    def __init__(self, facts: Mapping[UUID, StatementFact], world: "World") -> None:
-        self._facts, self._world = facts, world
+    def __init__(self, facts: Mapping[UUID, StatementFact], latest: Latest) -> None:
+        self._facts, self._latest = facts, latest
 
     def _entries(self) -> list[Indexed]:
-        index = self._world.index
+        index = self._latest.index
         return [index.entry(each) for each in self._facts if index.has(each)]
 
     @overload
@@ -100,7 +109,12 @@ class World:
         self._horizon: int | None = None
         """All transactions before this one had ended when the database was looked at."""
         self._store = StatementStore(self._calibrations)
-        self.index = self._store.snapshot()
+        self._latest = Latest(self._store.snapshot())
+
+    @property
+    def index(self) -> StatementIndex:
+        """The statements that can be compared, with their vectors."""
+        return self._latest.index
 
     async def refresh(self, session: AsyncSession, every_seconds: float = 0.0) -> int:
         """Load what has changed since the last time; returns how many organisations that were.
@@ -125,6 +139,8 @@ class World:
                 try:
                     with without_collections() if many else nullcontext():
                         await self._load(session, stale)
+                    if many:
+                        freeze_objects()
                 except BaseException:
                     self._begin()  # half loaded it would be wrong for good
                     raise
@@ -154,7 +170,7 @@ class World:
         for row in rows:
             self._know(row, stale[row.id], [fact for fact, _ in facts.get(row.id, ())], placed, parties)
         self.parties = parties
-        self.index = self._store.snapshot()
+        self._latest.index = self._store.snapshot()
 
     def _to_place(
         self, facts: Mapping[UUID, Iterable[tuple[StatementFact, bytes]]], countries: Mapping[UUID, str]
@@ -201,7 +217,7 @@ class World:
         self._store.drop(each for each in old if each not in facts and each not in placed)  # another may say it now
         party = _party(row)
         stands = (change.number, change.statements, change.read)
-        said_now = Said(facts, self)
+        said_now = Said(facts, self._latest)
         known = Known(stands, row.status, f"{row.version_epoch}.{row.version_n}", party, facts, said_now)
         self.known[row.id] = known
         if known.active:
@@ -214,11 +230,10 @@ class World:
 
 @contextmanager
 def without_collections() -> Iterator[None]:
-    """Let no garbage collection look again and again at the millions of objects that are being made, nor later."""
+    """Let no garbage collection look again and again at the millions of objects that are being made."""
     gc.disable()
     try:
         yield
-        freeze_objects()
     finally:
         gc.enable()
 

@@ -1,5 +1,7 @@
 """The picture in memory follows the database: whatever order changes commit in, and only they are read."""
 
+import gc
+import weakref
 from collections.abc import Callable
 from contextlib import aclosing
 
@@ -10,11 +12,12 @@ from services.matching.encoder.encoder import Encoder
 from services.matching.encoder.fusion import load_fusion
 from services.matching.engine import Engine
 from services.matching.organisations import take_over
+from services.matching.parties import Party
 from services.matching.repository import loading, profiles
 from services.matching.settings import Settings
-from services.matching.world import World
+from services.matching.world import Known, Said, World
 from shared.context import Context
-from shared.contracts.profiles import OrganisationSnapshot, OrganisationStatus
+from shared.contracts.profiles import OrganisationKind, OrganisationSnapshot, OrganisationStatus
 from tests.matching.conftest import Matching, identifier, organisation, word_models
 
 NEED = "recycling of lithium batteries from electric cars"
@@ -187,3 +190,31 @@ def _another(context: Callable[..., Context], **settings: object) -> Matching:
     assert isinstance(made.settings, Settings)
     made.state.engine = Engine(made.settings, Encoder(models, load_fusion()))
     return Matching(made, models)
+
+
+def is_left_after_freezing(latest: Callable[[World], object]) -> bool:
+    """Whether a picture that was frozen stays in memory when nobody needs it any more."""
+    world = World("words", {})
+    world.known[identifier("Akku")] = Known((1, 0, 0), "active", "1.1", party("Akku"), {}, Said({}, latest(world)))  # type: ignore[arg-type]
+    gone = weakref.ref(world)
+    gc.freeze()
+    try:
+        del world
+        gc.collect()
+        return gone() is not None
+    finally:
+        gc.unfreeze()
+
+
+def party(name: str) -> Party:
+    """Return an organisation."""
+    return Party(identifier(name), OrganisationKind.SME, name, "DE")
+
+
+def test_a_picture_that_has_been_replaced_leaves_memory_though_it_was_frozen() -> None:
+    assert not is_left_after_freezing(lambda world: world._latest)
+
+
+def test_negative_control_with_a_circle_it_would_stay() -> None:
+    assert is_left_after_freezing(lambda world: world)
+    gc.collect()
