@@ -93,8 +93,7 @@ class Engine:
         self.book = Book()
         self.judging = Judging()
         self.planning = LivePlan()
-        self.planned: Picture | None = None
-        """The picture that the last round went by."""
+        """Of the picture that is shown."""
         self.last_round_ended = -1e9
         self.last_change = LastChange()
         self.checked_readers = False
@@ -144,6 +143,7 @@ class Engine:
     def show(self, picture: Picture) -> None:
         """Work with this picture from now on; an encoder of before leaves memory."""
         self.shown, self._former, self.ahead = picture, None, Ahead()
+        self.planning = LivePlan()
 
     async def encoder(self) -> Encoder:
         """Return the loaded encoder; raises :class:`ModelUnavailableError` with what to do about it."""

@@ -44,13 +44,9 @@ class Situation:
 
 
 class LivePlan:
-    """Plans one round after another. Whoever can't write a plan down has it forgotten."""
+    """Plans one round after another. Whoever can't write a plan down begins with another one."""
 
     def __init__(self) -> None:
-        self.forget()
-
-    def forget(self) -> None:
-        """Plan all anew the next time."""
         self.choices: Mapping[Pair, Choice] = {}
         """All that is shown, if the last round has allocated everything."""
         self._lottery = LiveLottery(Lottery(market_of(()), 1, 0.0), [], {}, 1, None)

@@ -10,12 +10,12 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.matching.calls.fit import CallOf
+from services.matching.calls.fit import CallIndex, CallOf
 from services.matching.considering import Candidates
 from services.matching.engine import Engine
 from services.matching.exploration import Choice, Exploring, week_of
 from services.matching.exposure import spread
-from services.matching.live_plan import Situation
+from services.matching.live_plan import LivePlan, Situation
 from services.matching.market import market_of
 from services.matching.parties import Pair, Party
 from services.matching.picture import Picture
@@ -77,21 +77,20 @@ async def run_round(database: Database, engine: Engine) -> Outcome:
         organisation = known.get(organisation_id)
         return organisation.entries if organisation is not None and organisation.active else ()
 
-    call_of = shown.calls.for_pairs(entries_of, day)
-    try:
-        candidates, plan = await asyncio.to_thread(
-            _think, engine, shown, world.index, world.parties, judge, final, call_of, day
-        )
-        async with database.transaction() as session:
-            if not await encoders.serves(session, shown.version):
-                return Outcome(final=False, proposed=0, changed=0, withdrawn=0)  # it is owed by the one that does
-            await history.one_at_a_time(session)
-            await _redact(session, left_behind)
-            told = await apply_plan(session, Made(shown.version, judge, plan, candidates, known, final))
-            await rows.mark_settled(session, unsettled)
-    except BaseException:
-        engine.planning.forget()  # what of it stands is not known
-        raise
+    call_of, calls_now = shown.calls.for_pairs(entries_of, day), (shown.calls.index, day)
+    planning, engine.planning = engine.planning, LivePlan()  # what is not written down is planned anew
+    candidates, plan = await asyncio.to_thread(
+        _think, engine, shown, planning, world.index, world.parties, judge, final, call_of, calls_now, day
+    )
+    async with database.transaction() as session:
+        if not await encoders.serves(session, shown.version):
+            return Outcome(final=False, proposed=0, changed=0, withdrawn=0)  # it is owed by the one that does
+        await history.one_at_a_time(session)
+        await _redact(session, left_behind)
+        told = await apply_plan(session, Made(shown.version, judge, plan, candidates, known, final))
+        await rows.mark_settled(session, unsettled)
+    if engine.shown is shown:  # what changes is told of each picture by itself
+        engine.planning = planning
     async with database.transaction() as session:
         await rows.mark_matched(session, seen)
         await calls.mark_matched(session, seen_calls)
@@ -114,11 +113,13 @@ async def run_round(database: Database, engine: Engine) -> Outcome:
 def _think(
     engine: Engine,
     shown: Picture,
+    planning: LivePlan,
     index: StatementIndex,
     parties: Mapping[UUID, Party],
     judge: Judge,
     final: bool,
     call_of: CallOf,
+    calls_now: tuple[CallIndex, date],
     day: date,
 ) -> tuple[Candidates, Plan]:
     settings, book = engine.settings, engine.book
@@ -128,16 +129,11 @@ def _think(
     exploring = Exploring(settings.exploration, settings.exploration_seed, week_of(day))
     longest = settings.suggestions_per_organisation
     limits = Limits(longest, settings.least_score_in_bursts, settings.least_change, exploring)
-    changed, calls_now = book.take_changes(), (shown.calls.index, day)
-    situation = Situation(
-        candidates, book.standing, changed, book.of, parties.keys(), limits, call_of, calls_now
-    )  # fmt: skip
-    if engine.planned is not shown:
-        engine.planning.forget()  # what changes is told of each picture by itself
-        engine.planned = shown
-    plan = engine.planning.plan(situation, final)
-    if engine.planning.choices:  # everything was allocated: at the start, in a new week, after large changes
-        _log_exposure(candidates.singles, engine.planning.choices, book.standing.values(), longest)
+    changed = book.take_changes()
+    situation = Situation(candidates, book.standing, changed, book.of, parties.keys(), limits, call_of, calls_now)
+    plan = planning.plan(situation, final)
+    if planning.choices:  # everything was allocated: at the start, in a new week, after large changes
+        _log_exposure(candidates.singles, planning.choices, book.standing.values(), longest)
         if len(candidates.by_pair) > MANY:
             freeze_objects()
     return candidates, plan

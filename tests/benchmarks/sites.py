@@ -92,7 +92,7 @@ class Site:
 
     def forget_what_stands(self) -> None:
         """Have the next plan be a first one."""
-        self.planning.forget()
+        self.planning = LivePlan()
         self.standing.clear()
         self.of.clear()
         self.changed.clear()

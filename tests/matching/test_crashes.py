@@ -5,15 +5,19 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.matching import live_plan
 from services.matching.engine import Engine
+from services.matching.live_lottery import LiveLottery
 from services.matching.models import Suggestion
 from services.matching.reading import read_batch
-from services.matching.repository import profiles
+from services.matching.repository import encoders, profiles
 from services.matching.repository import suggestions as rows
 from services.matching.rounds import run_round
+from services.matching.suggestions import answer_suggestion
 from services.matching.work import read_and_match
+from shared.contracts.matching import Answer
 from shared.contracts.profiles import OrganisationStatus
-from tests.matching.conftest import Matching, organisation
+from tests.matching.conftest import Matching, identifier, organisation
 
 NEED = "recycling of lithium batteries from electric cars"
 PAIR = frozenset(("Akku", "Pile"))
@@ -66,17 +70,86 @@ async def test_killed_in_the_middle_of_a_round(market: Matching, monkeypatch: py
     assert not await owed(market)
 
 
-async def test_a_plan_that_could_not_be_written_is_made_again(
-    market: Matching, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def die_while_planning(market: Matching, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a round that would suggest a third organisation die when its change is half taken over."""
+    await market.settle()
+    monkeypatch.setattr(live_plan, "MANY", 10.0)
+    await market.hear(organisation("Neu", "PL", offers=[NEED]))
     await market.read()
     with monkeypatch.context() as patch:
-        patch.setattr(rows, "insert_new", die)
-        with pytest.raises(KilledError):
+        patch.setattr(LiveLottery, "change", lambda self, gone, new, kept: self.nothing_is_here)
+        with pytest.raises(AttributeError):
             await run_round(market.context.database, market.engine)
-    assert await market.pairs() == set()
+
+
+async def test_what_was_half_planned_is_planned_anew(market: Matching, monkeypatch: pytest.MonkeyPatch) -> None:
+    await die_while_planning(market, monkeypatch)
+    await market.settle()
+    assert await market.pairs() == {PAIR, frozenset(("Akku", "Neu"))}
+
+
+async def test_negative_control_going_on_with_what_was_half_planned_would_lose_a_pair(
+    market: Matching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await market.settle()
+    half = market.engine.planning
+    await die_while_planning(market, monkeypatch)
+    market.engine.planning = half
     await market.settle()
     assert await market.pairs() == {PAIR}
+
+
+async def test_what_another_encoder_must_plan_is_not_thought_of_as_written(
+    market: Matching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def no_more(session: AsyncSession, version: str) -> bool:
+        return False
+
+    await market.settle()
+    before = market.engine.planning
+    with monkeypatch.context() as patch:
+        patch.setattr(encoders, "serves", no_more)
+        assert not (await market.settle()).final
+    assert market.engine.planning is not before
+    await market.settle()
+    assert await market.pairs() == {PAIR}
+
+
+async def answered_during_a_round(market: Matching, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold a round during which Akku answers, after the round has read what stands."""
+    await market.settle()
+    (suggestion,) = (await market.suggestions()).values()
+    look = rows.changed_since
+
+    async def then_an_answer(session: AsyncSession, transaction: int | None) -> Sequence[Suggestion]:
+        seen = await look(session, transaction)
+        async with market.context.database.transaction() as other:
+            await answer_suggestion(other, suggestion.id, identifier("Akku"), Answer.NOT_INTERESTED)
+        return seen
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "changed_since", then_an_answer)
+        await run_round(market.context.database, market.engine)
+
+
+async def test_an_answer_during_a_round_owes_another_one(market: Matching, monkeypatch: pytest.MonkeyPatch) -> None:
+    await answered_during_a_round(market, monkeypatch)
+    assert await owed(market)
+    await market.settle()
+    assert not await owed(market)
+
+
+async def test_negative_control_an_answer_that_is_marked_without_being_read_owes_nothing(
+    market: Matching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = rows.mark_settled
+
+    async def careless(session: AsyncSession, seen: object) -> None:
+        await mark(session, await rows.unsettled(session))
+
+    monkeypatch.setattr(rows, "mark_settled", careless)
+    await answered_during_a_round(market, monkeypatch)
+    assert not await owed(market)
 
 
 async def heard_during_a_round(market: Matching, monkeypatch: pytest.MonkeyPatch) -> None:
