@@ -5,7 +5,9 @@ from datetime import date
 import pytest
 
 from services.matching import rounds, work
+from services.matching.exploration import week_of
 from services.matching.repository import suggestions as rows
+from services.matching.world import World
 from tests.matching.conftest import Matching, organisation
 
 NEED = "recycling of lithium batteries from electric cars"
@@ -54,3 +56,27 @@ async def test_negative_control_without_looking_at_the_week_lists_stay_those_of_
 
     monkeypatch.setattr(rows, "is_week_owed", never)
     assert not await calendar.holds_a_round_on(MONDAY)
+
+
+async def is_owed_after_a_round_on_monday(matching: Matching, calendar: Calendar) -> bool:
+    """Whether the new week still owes a round after one that could not see everything."""
+    calendar.day = MONDAY
+    await matching.hear(organisation("Neu", "PL", offers=["what nobody has read yet"]))
+    await rounds.run_round(matching.context.database, matching.engine)
+    async with matching.context.database.session() as session:
+        return await rows.is_week_owed(session, week_of(MONDAY))
+
+
+async def test_a_round_that_could_not_read_everything_leaves_the_week_owed(
+    matching: Matching, calendar: Calendar
+) -> None:
+    assert await is_owed_after_a_round_on_monday(matching, calendar)
+    await matching.settle()
+    assert not await calendar.holds_a_round_on(MONDAY)
+
+
+async def test_negative_control_a_round_that_is_taken_for_final_settles_the_week_too_early(
+    matching: Matching, calendar: Calendar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(World, "complete", True)
+    assert not await is_owed_after_a_round_on_monday(matching, calendar)
