@@ -1,9 +1,14 @@
 """Calls are read when nothing else is to be done: statements and rounds go first."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
-from services.matching import work
+from services.matching import rounds, work
 from services.matching.encoder.spaces import Space
+from services.matching.live_plan import LivePlan, Situation
+from services.matching.parties import Pair
 from tests.matching.callers import TODAY, call, it_is, load
 from tests.matching.conftest import Matching, organisation
 
@@ -75,3 +80,53 @@ async def test_a_missing_model_stops_nothing_else(matching: Matching, monkeypatc
     monkeypatch.setattr(matching.engine, "encode", missing)
     await step(matching)
     assert read(matching) == []
+
+
+async def calls_change_during_a_round(matching: Matching, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold a round that begins with no call; by the time it plans, another one is known to everybody."""
+    await matching.hear(organisation("Akku", "DE", needs=[BATTERY]), organisation("Pile", "FR", offers=[BATTERY]))
+    await matching.settle()
+    before = matching.engine.calls.index
+    await load(matching, [call("batteries", BATTERY)])
+    await matching.read()
+    async with matching.context.database.session() as session:
+        await matching.engine.calls.refresh(session, TODAY)
+    after, matching.engine.calls.index = matching.engine.calls.index, before
+    think = rounds._think
+
+    def overtaken(*arguments: Any) -> Any:
+        matching.engine.calls.index = after
+        return think(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rounds, "_think", overtaken)
+        await rounds.run_round(matching.context.database, matching.engine)
+
+
+async def is_a_call_named(matching: Matching) -> bool:
+    """Whether the one suggestion names a call."""
+    (row,) = (await matching.suggestions()).values()
+    return row.call is not None
+
+
+async def test_calls_that_change_during_a_round_are_named_in_the_next(
+    matching: Matching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await calls_change_during_a_round(matching, monkeypatch)
+    assert not await is_a_call_named(matching)
+    await rounds.run_round(matching.context.database, matching.engine)
+    assert await is_a_call_named(matching)
+
+
+async def test_negative_control_going_by_other_calls_than_it_names_a_round_would_lose_them(
+    matching: Matching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    concerned = LivePlan._concerned
+
+    def careless(self: LivePlan, now: Situation) -> set[Pair]:
+        return concerned(self, replace(now, calls=(matching.engine.calls.index, TODAY)))
+
+    monkeypatch.setattr(LivePlan, "_concerned", careless)
+    await calls_change_during_a_round(matching, monkeypatch)
+    await rounds.run_round(matching.context.database, matching.engine)
+    assert not await is_a_call_named(matching)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.matching import live_plan
 from services.matching.considering import Candidates, Changes
-from services.matching.exploration import Exploring
+from services.matching.exploration import Choice, Exploring
 from services.matching.live_allocation import LiveAllocation, _Following
 from services.matching.live_lottery import LiveLottery
 from services.matching.live_plan import LivePlan, Situation
@@ -100,8 +100,10 @@ class Town:
                 self.answered.add(pair)
 
 
-def rounds(seed: int, many: float, steps: int = 8) -> Iterator[tuple[Plan, Plan]]:
-    """Yield what is planned round by round, and what would be planned of everything anew."""
+def rounds(seed: int, many: float, steps: int = 8) -> Iterator[tuple[Plan, Plan, bool]]:
+    """Yield what is planned round by round, what would be planned of everything anew, and whether the first was made
+    by following what has changed.
+    """
     chance = Random(seed)
     town, kept = Town(chance, chance.choice((6, 12, 24))), LivePlan()
     with pytest.MonkeyPatch.context() as patch:
@@ -115,11 +117,11 @@ def rounds(seed: int, many: float, steps: int = 8) -> Iterator[tuple[Plan, Plan]
                 final, now.call_of,
             )  # fmt: skip
             plan = kept.plan(now, final)
-            yield plan, anew
+            yield plan, anew, final and not kept.choices
             town.write(plan, 0.2)
 
 
-def are_equal(plan: Plan, anew: Plan) -> bool:
+def are_equal(plan: Plan, anew: Plan, followed: bool = True) -> bool:
     """Whether two plans are the same, and say as likely what they show."""
     told = [each.pair for each in (*plan.propose, *plan.change)]
     shown = [(plan.choices[pair], anew.choices[pair]) for pair in told if pair in anew.choices]
@@ -138,12 +140,23 @@ def test_after_any_history_a_kept_plan_is_the_one_of_everything_anew(many: float
 
 def is_explored_somewhere(seeds: range) -> bool:
     """Whether these histories have something explored, and something that gives way, in what is followed."""
-    told = [choice for seed in seeds for plan, _ in rounds(seed, 10.0) for choice in plan.choices.values()]
+    told = [
+        choice
+        for seed in seeds
+        for plan, _, followed in rounds(seed, 10.0)
+        if followed
+        for choice in plan.choices.values()
+    ]
     return any(each.explored for each in told) and any(0.5 < each.propensity < 1 for each in told)
 
 
 def test_the_histories_above_explore() -> None:
     assert is_explored_somewhere(range(20))
+
+
+def test_negative_control_what_is_allocated_anew_does_not_count_as_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LiveLottery, "choice", lambda self, scored: Choice(scored))
+    assert not is_explored_somewhere(range(20))
 
 
 @pytest.mark.parametrize(
