@@ -3,7 +3,7 @@
 Pure. Chance is a keyed hash of (seed, period, organisation): within a period (a week) the same candidates give the same
 choice on every machine, in whatever order they arrived.
 
-The policy, made so that the probability of every pair is known exactly:
+The policy, made so that the probability of every pair of one market is known exactly:
 
 1. :func:`~services.matching.allocation.in_turns` chooses as ever. All that follows takes its choice as given.
 2. Of the choice, a full list names the worst of its pairs that may *give way*: a pair is named by one side only, and
@@ -20,6 +20,12 @@ The policy, made so that the probability of every pair is known exactly:
    An organisation explores with the sum of its candidates' probabilities (they exclude each other), at most
    1 - exp(-S) ≤ share × length. A pair that gives way is shown with 1 - that sum of the side that named it; every other
    chosen pair with 1.
+
+What the probabilities do not say: they are of one throw for the market as it stands. Within a period the dice stay,
+so what comes later is drawn with numbers that have decided before. When an explored pair is answered, its sides draw
+again among what is left, less often than they are told to: in a market of a few organisations, each of whose explored
+pairs was answered at once, 7,039 times where the probabilities said 9,716. And a pair that stays keeps the probability
+with which it was last proposed or changed, though other neighbours or another week would give it another one.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -54,7 +60,7 @@ class Exploring:
 
 @dataclass(frozen=True)
 class Choice:
-    """A pair that is shown, with the probability that the policy shows it in this period (never 0)."""
+    """A pair that is shown, with the probability that a throw for this market shows it (never 0)."""
 
     scored: Scored
     propensity: float = 1.0

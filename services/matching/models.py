@@ -263,7 +263,8 @@ class Scoring(Base, table=True):
     """One scoring of a suggestion, kept for replay and for learning: what was known, what the ranker said of it.
 
     ``met``: ids of need and offer, the better direction first; ``network_until``: the newest tie that was known;
-    ``propensity``: how likely the pair was to be shown at all.
+    ``propensity``: how likely the pair was to be shown at all when it was scored; a pair that stays is not scored again
+    only because that has changed (see ``exploration.py`` for what it does not say).
     """
 
     __tablename__ = "scoring"
