@@ -1,5 +1,7 @@
 """Killed anywhere, the service owes its work to the database and does it later, once."""
 
+import gc
+import weakref
 from collections.abc import Sequence
 
 import pytest
@@ -9,6 +11,7 @@ from services.matching import live_plan
 from services.matching.engine import Engine
 from services.matching.live_lottery import LiveLottery
 from services.matching.models import Suggestion
+from services.matching.picture import picture_of
 from services.matching.reading import read_batch
 from services.matching.repository import encoders, profiles
 from services.matching.repository import suggestions as rows
@@ -113,6 +116,16 @@ async def test_what_another_encoder_must_plan_is_not_thought_of_as_written(
     assert market.engine.planning is not before
     await market.settle()
     assert await market.pairs() == {PAIR}
+
+
+async def test_a_replica_that_lost_the_lead_lets_go_of_the_picture_that_it_planned_with(market: Matching) -> None:
+    await market.settle()
+    engine = market.engine
+    former, plan = weakref.ref(engine.shown), weakref.ref(engine.planning)
+    engine.show(picture_of(engine.chosen, engine.recipe, engine.settings))
+    gc.collect()
+    assert former() is None
+    assert plan() is None
 
 
 async def answered_during_a_round(market: Matching, monkeypatch: pytest.MonkeyPatch) -> None:
