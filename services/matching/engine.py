@@ -12,6 +12,7 @@ from uuid import UUID
 import structlog
 
 from services.matching.calls.book import CallBook
+from services.matching.calls.comparing import stored_under
 from services.matching.considering import Considering
 from services.matching.encoder.encoder import Encoder, load_encoder, load_former
 from services.matching.encoder.errors import ModelUnavailableError
@@ -19,7 +20,9 @@ from services.matching.encoder.fusion import Fused, Fusion
 from services.matching.encoder.spaces import ReadText, ground_of
 from services.matching.judging import Judging
 from services.matching.live_plan import LivePlan
+from services.matching.models import Call, Statement
 from services.matching.picture import NO_RECIPE, Picture, picture_of
+from services.matching.repository import encoders
 from services.matching.search import Query
 from services.matching.settings import Settings
 from services.matching.standing import Book
@@ -82,6 +85,9 @@ class Engine:
         """Why not even the name of the chosen encoder can be known; what was read before is shown all the same."""
         self.chosen, self.recipe = (encoder.version, encoder.fusion.stored) if encoder else self._choice()
         self.shown = picture_of(self.chosen, self.recipe, settings)
+        calls_under = stored_under(self.chosen, self.shown.fusion)
+        self.stored_under: dict[encoders.Table, str] = {Statement: self.chosen, Call: calls_under}
+        """The names under which the chosen encoder's vectors are stored."""
         self.followed = False
         self.following = asyncio.Lock()
         self.loading: asyncio.Task[None] | None = None

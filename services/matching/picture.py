@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from services.matching.calls.book import CallBook
-from services.matching.calls.comparing import Plain, comparison_for
+from services.matching.calls.comparing import Plain, comparison_for, stored_under
 from services.matching.considering import Considering
 from services.matching.encoder.errors import ModelDamagedError
 from services.matching.encoder.fusion import Fusion, fusion_from
@@ -48,7 +48,7 @@ def picture_of(version: str, recipe: Mapping[str, Any], settings: Settings) -> P
     """Return a picture in which nothing is loaded yet."""
     fusion = fusion_from(recipe)
     try:
-        calls = CallBook(version, comparison_for(version, fusion), settings.least_call_similarity)
+        calls = CallBook(stored_under(version, fusion), comparison_for(version, fusion), settings.least_call_similarity)
     except ModelDamagedError as error:
         log.error("no call fits anybody before this is mended and the service restarted", detail=str(error))
         calls = CallBook("", Plain({}), settings.least_call_similarity)  # nobody has read any

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
-from services.matching.calls.comparing import Plain, comparison_for
+from services.matching.calls.comparing import Plain, comparison_for, stored_under
 from services.matching.calls.words import CallWords
 from services.matching.encoder.encoder import Encoder
 from services.matching.encoder.spaces import ReadText
@@ -52,16 +52,18 @@ async def _read(database: Database, engine: Engine, batch: Batch, table: Table) 
     async with database.transaction() as session:
         if await encoders.serves(session, reader.version):
             read = {each.id: each.text_hash for each in batch}
-            await profiles.save_vectors(session, reader.version, read, vectors, table)
+            model = _model(reader, table)
+            await profiles.save_vectors(session, reader.version, read, vectors, table, model=model)
     return len(batch)
 
 
 async def vectors_by(database: Database, engine: Engine, reader: Encoder, batch: Batch) -> list[Row]:
     """Return the vectors of the texts of a batch that this encoder has not read yet; of a call several may be read."""
-    async with database.session() as session:
-        known = await profiles.known_vectors(session, reader.version, {each.text_hash for each in batch})
-    unread = {each.text_hash: each for each in batch if each.read_text and each.text_hash not in known}
     of_calls = any(isinstance(each, Call) for each in batch)  # statements are read whatever is wrong with calls
+    async with database.session() as session:
+        model = _model(reader, Call if of_calls else Statement)
+        known = await profiles.known_vectors(session, model, {each.text_hash for each in batch})
+    unread = {each.text_hash: each for each in batch if each.read_text and each.text_hash not in known}
     comparison = comparison_for(reader.version, reader.fusion) if of_calls else Plain({})
     texts: dict[bytes, ReadText] = {}
     parts_of: dict[bytes, list[bytes]] = {}
@@ -75,6 +77,11 @@ async def vectors_by(database: Database, engine: Engine, reader: Encoder, batch:
         for text_hash, names in parts_of.items()
         if len(parts := [found[each] for each in names if each in found]) == len(names)
     ]
+
+
+def _model(reader: Encoder, table: Table) -> str:
+    """Return the name under which an encoder's vectors of statements, or of calls, are stored."""
+    return stored_under(reader.version, reader.fusion) if table is Call else reader.version
 
 
 def _said(statement: Statement) -> ReadText:

@@ -91,7 +91,7 @@ async def _picture(database: Database, engine: Engine, version: str) -> Picture:
     async with database.session() as session:
         stored = await history.encoder_constants(session, version) or {}
         # One that was noted before its whole recipe was kept had the dimensions that all encoders had then.
-        picture = picture_of(version, {**engine.recipe, "folders": {}, **stored}, engine.settings)
+        picture = picture_of(version, {**engine.recipe, "folders": {}, "calls": "", **stored}, engine.settings)
         if engine.shown.world.known:
             await picture.world.refresh(session)
             await picture.calls.refresh(session, today())
@@ -124,7 +124,8 @@ async def _read_some(database: Database, engine: Engine, reader: Encoder, table:
     vectors = await vectors_by(database, engine, reader, batch)
     async with database.transaction() as session:
         texts = {each.id: each.text_hash for each in batch}
-        await profiles.save_vectors(session, reader.version, texts, vectors, table, mark=False)
+        model = engine.stored_under[table]
+        await profiles.save_vectors(session, reader.version, texts, vectors, table, mark=False, model=model)
     ahead.unreadable |= set(texts.values()) - {text_hash for text_hash, _ in vectors}
     ahead.after[name] = batch[-1].id
     ahead.texts += len(batch)
@@ -140,7 +141,7 @@ async def _refused(session: AsyncSession, engine: Engine, old: str, at_end: bool
     lost = await encoders.count_read(session, old, unreadable) if unreadable else 0
     if not lost:
         return False
-    progress = await encoders.progress(session, engine.chosen, today())
+    progress = await encoders.progress(session, engine.stored_under, today())
     nothing = at_end and not progress.read
     if not nothing and lost <= 1 + progress.of * LOST_OF_HUNDRED // 100:
         return False
@@ -151,7 +152,9 @@ async def _refused(session: AsyncSession, engine: Engine, old: str, at_end: bool
 
 async def _next(session: AsyncSession, engine: Engine, table: Table, after: UUID | None) -> Batch:
     most = engine.settings.calls_per_batch
-    return await encoders.to_read(session, table, engine.chosen, engine.ahead.unreadable, after, most, today())
+    return await encoders.to_read(
+        session, table, engine.stored_under[table], engine.ahead.unreadable, after, most, today()
+    )
 
 
 async def _tell(database: Database, engine: Engine) -> None:
@@ -160,7 +163,7 @@ async def _tell(database: Database, engine: Engine) -> None:
     if moment - ahead.told < TELL_SECONDS:
         return
     async with database.session() as session:
-        progress = await encoders.progress(session, engine.chosen, today())
+        progress = await encoders.progress(session, engine.stored_under, today())
     if ahead.began is None:
         ahead.began, ahead.texts = moment, 0
     left = progress.of - progress.read - len(ahead.unreadable)
@@ -182,7 +185,7 @@ async def _take_over(database: Database, engine: Engine) -> bool:
                 return False
         if await _refused(session, engine, old, at_end=True):
             return False
-        await encoders.hand_over(session, old, engine.chosen, now())
+        await encoders.hand_over(session, old, engine.chosen, engine.stored_under, now())
         work_to_do.ring_after_commit(session)
     log.info("all is read again", encoder=engine.chosen, before=old)
     await follow(database, engine)

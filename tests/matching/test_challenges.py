@@ -15,7 +15,7 @@ from services.matching.calls.words import CallWords
 from services.matching.encoder.calibration import LEVELS, OTHER, Vectors
 from services.matching.encoder.encoder import Encoder
 from services.matching.encoder.errors import ModelDamagedError
-from services.matching.encoder.fusion import Fused, load_fusion
+from services.matching.encoder.fusion import Fused, fusion_from, load_fusion
 from services.matching.encoder.preparation import ENGLISH, MULTILINGUAL
 from services.matching.encoder.spaces import ReadText, Space
 from services.matching.encoder.text import text_hash
@@ -102,6 +102,15 @@ def test_it_is_used_with_the_models_it_was_learned_with_and_else_texts_are_compa
     assert not learned_with(f"bge+{STANDARD}", FUSION)
 
 
+def test_it_is_used_only_with_a_recipe_that_says_so_and_that_makes_another_encoder() -> None:
+    """The release before read calls plainly with the same models: its vectors of calls are no use to it."""
+    before = fusion_from({name: each for name, each in FUSION.stored.items() if name != "calls"})
+    assert isinstance(comparison_for(STANDARD, before), Plain)
+    assert (before.recipe, before.digest) == ("5", "20b3a2ed"), "as that release named it"
+    assert FUSION.digest != before.digest
+    assert fusion_from(before.stored).digest == before.digest
+
+
 def test_of_a_call_its_title_is_read_without_and_with_the_words_of_its_programme() -> None:
     words = CallWords("HORIZON-CL5-2026-D2-01", "Batteries that LAST (RIA)", "en", "Batteries that LAST (RIA). All.")
     bare, described = LEARNED.reads(words)
@@ -150,7 +159,7 @@ async def test_what_is_read_of_calls_is_stored_and_answers_questions_as_the_benc
     await matching.read()
     async with matching.context.database.session() as session:
         stored = await session.execute(sa.text('SELECT DISTINCT model, vector_dims("values"::vector) FROM text_vector'))
-        assert [tuple(row) for row in stored] == [(engine.version, FUSION.dimensions)]
+        assert [tuple(row) for row in stored] == [(f"{engine.version} calls", FUSION.dimensions)]
         await engine.calls.refresh(session, today())
     asked_for = await engine.ask_calls(engine.shown, ReadText("en", "Solid batteries of the future"))
     served = engine.calls.close_to(asked_for, 0.0)

@@ -134,7 +134,7 @@ async def test_the_leader_changes_over_once_and_scores_again_what_stands(settled
     assert [each for each, _ in await settled.events()].count("suggestion.proposed") == 1
     async with settled.context.database.session() as session:
         assert not await encoders.is_round_owed(session)
-        progress = await encoders.progress(session, new, today())
+        progress = await encoders.progress(session, settled.engine.stored_under, today())
     assert (progress.read, progress.of) == (5, 5)
     fitting = (await api.get(f"/organisations/{identifier('Akku')}/calls", "operator")).json()["items"]
     assert fitting[0]["similarity"] == 1.0

@@ -20,11 +20,11 @@ from shared.contracts.matching import CallFit
 class CallBook:
     """All calls that are open and read. ``index`` is replaced, never changed: a round keeps the one it began with."""
 
-    def __init__(self, encoder: str, comparison: Comparison, at_least: float) -> None:
-        self._encoder = encoder
+    def __init__(self, stored_under: str, comparison: Comparison, at_least: float) -> None:
+        self.stored_under = stored_under
         self.comparison = comparison
-        self._known: dict[UUID, tuple[int, OpenCall | None]] = {}
-        """By id: change number, and the call, unless no model could read it."""
+        self._known: dict[UUID, tuple[int, OpenCall]] = {}
+        """By id: change number, and the call."""
         self._fits = Fits(at_least)
         self.at_least = at_least
         self._refreshing = asyncio.Lock()
@@ -36,22 +36,19 @@ class CallBook:
             await self._refresh(session, today)
 
     async def _refresh(self, session: AsyncSession, today: date) -> None:
-        changes = await rows.changes(session, today, self._encoder)
+        changes = await rows.changes(session, today, self.stored_under)
         stale = [each for each, change in changes.items() if self._known.get(each, (None,))[0] != change]
         if not stale and changes.keys() == self._known.keys():
             return
-        # One whose text was changed a moment ago waits to be read again; its vector is looked up when it is.
-        found = [row for row in await rows.calls(session, stale) if row.encoded_with == self._encoder]
-        vectors = await rows.vectors_of(session, self._encoder, [row.id for row in found])
-        loaded = {row.id: (row.change_sequence, self._open(row, vectors.get(row.text_hash))) for row in found}
+        # One whose text was changed a moment ago has no vector yet: it is looked for again when it has.
+        vectors = await rows.vectors_of(session, self.stored_under, stale)
+        found = [row for row in await rows.calls(session, stale) if row.text_hash in vectors]
+        loaded = {row.id: (row.change_sequence, self._open(row, vectors[row.text_hash])) for row in found}
         kept = {each: known for each, known in self._known.items() if each in changes and each not in loaded}
         self._known = kept | loaded
-        readable = (call for _, call in self._known.values() if call is not None)
-        self.index = CallIndex(readable, self.comparison)
+        self.index = CallIndex((call for _, call in self._known.values()), self.comparison)
 
-    def _open(self, row: Call, stored: Fused | None) -> OpenCall | None:
-        if stored is None:
-            return None
+    def _open(self, row: Call, stored: Fused) -> OpenCall:
         vector = self.comparison.of_call(stored, row.language)
         return OpenCall(row.id, row.title, row.language, row.url, tuple(row.deadlines), vector)
 

@@ -80,10 +80,13 @@ def learned(path: Path = CONSTANTS) -> Learned:
 
 
 def learned_with(version: str, fusion: Fusion) -> bool:
-    """Whether an encoder, by its version, has the models whose spaces were learned about."""
+    """Whether an encoder reads calls so, by its recipe, and has the models, by its version, that were learned about.
+
+    The recipe has a say, for encoders of the same models have read calls plainly before.
+    """
     widths = {fusion.widths.get(space) for space in SPACES}
     fits = widths == {WIDTH} and fusion.dimensions >= len(SPACES) * WIDTH
-    return fits and version.startswith(f"{ENGLISH}+{MULTILINGUAL}+")
+    return fits and fusion.calls == "learned" and version.startswith(f"{ENGLISH}+{MULTILINGUAL}+")
 
 
 class Challenges:
@@ -142,6 +145,11 @@ class Challenges:
         along = there @ centre
         length = np.sqrt(np.maximum(along**2 + 1 - centre @ centre, 0.0)) - along
         return unit(centres.get("en", centre) + length[:, None] * there)
+
+
+def of_calls(version: str) -> str:
+    """Return the name under which an encoder's vectors of calls are stored apart from those of statements."""
+    return f"{version} calls"
 
 
 def unit(vectors: npt.NDArray[np.floating]) -> Vectors:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from services.matching.calls.challenges import Challenges, learned_with
+from services.matching.calls.challenges import Challenges, learned_with, of_calls
 from services.matching.calls.words import CallWords
 from services.matching.encoder.calibration import Calibration, Vectors
 from services.matching.encoder.fusion import Fused, Fusion
@@ -64,6 +64,14 @@ class Plain:
     def question(self, read: ReadText) -> ReadText:
         """Return the question."""
         return read
+
+
+def stored_under(version: str, fusion: Fusion) -> str:
+    """Return the name under which vectors of calls by the encoder of this version are stored.
+
+    Where what is stored of a call is no fused vector, it is a name of its own: neither may ever pass for the other.
+    """
+    return of_calls(version) if learned_with(version, fusion) else version
 
 
 def comparison_for(version: str, fusion: Fusion) -> Comparison:

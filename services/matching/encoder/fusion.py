@@ -31,7 +31,9 @@ CONSTANTS = Path(__file__).with_name("fusion.json")
 
 @dataclass(frozen=True)
 class Fusion:
-    """``widths``: numbers in each space's vectors; ``weights``: of the spaces' cosines; ``centres`` by language."""
+    """``widths``: numbers in each space's vectors; ``weights``: of the spaces' cosines; ``centres`` by language;
+    ``calls``: how calls are read, ``learned`` (:mod:`services.matching.calls.challenges`) or, when empty, plainly.
+    """
 
     recipe: str
     widths: Mapping[Space, int]
@@ -39,12 +41,14 @@ class Fusion:
     centres: Mapping[str, Vectors]
     calibrations: Mapping[int, Calibration]
     """By ground: the bits of the spaces that both texts have."""
+    calls: str = ""
 
     @property
     def digest(self) -> str:
         """A few letters that change with any of the constants."""
         centres = [(name, each.tobytes().hex()) for name, each in sorted(self.centres.items())]
         numbers = [self.constants, sorted(self.widths.items()), sorted(self.weights.items()), centres]
+        numbers += [self.calls] if self.calls else []  # encoders of before there was a choice keep their names
         return hashlib.blake2b(json.dumps(numbers).encode(), digest_size=4).hexdigest()
 
     @property
@@ -62,7 +66,8 @@ class Fusion:
     def stored(self) -> dict[str, Any]:
         """All constants as JSON, from which :func:`fusion_from` makes the same again."""
         centres = {name: base64.b64encode(each.astype("<f2").tobytes()).decode() for name, each in self.centres.items()}
-        return {**self.constants, "widths": dict(self.widths), "weights": dict(self.weights), "centres": centres}
+        kept = {"widths": dict(self.widths), "weights": dict(self.weights), "centres": centres, "calls": self.calls}
+        return {**self.constants, **kept}
 
     def part(self, space: Space) -> slice:
         """Return where a fused vector holds the vector of this space."""
@@ -109,4 +114,5 @@ def fusion_from(stored: Mapping[str, Any], widths: Mapping[Space, int] | None = 
         {space: float(stored["weights"][space]) for space in Space},
         {language: each.astype(np.float32) for language, each in centres.items()},
         calibrations_from(stored),
+        str(stored.get("calls", "")),
     )

@@ -8,10 +8,9 @@ in the import format and a CSV whose last column is a short label, and writes th
 """
 
 import argparse
-import base64
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -93,26 +92,8 @@ def main() -> None:
     fusion = replace(fusion, centres=centres(raw, [each.language for each in texts]))
     found = by_ground(needs, offers, Encoder(models, fusion))
     fusion = replace(fusion, calibrations={ground: Calibration(tuple(each)) for ground, each in found.items()})
-    _write(options.out, fusion.recipe, fusion.widths, fusion.weights, fusion.centres, found)
+    options.out.write_text(json.dumps(fusion.stored, indent=1) + "\n", encoding="utf-8")
     print(json.dumps({"levels": LEVELS, "anchors": found}, indent=1))
-
-
-def _write(
-    path: Path,
-    recipe: str,
-    widths: Mapping[Space, int],
-    weights: Mapping[Space, float],
-    means: Mapping[str, Vectors],
-    found: Mapping[int, list[float]],
-) -> None:
-    stored = {
-        "recipe": recipe,
-        "widths": {str(space): width for space, width in widths.items()},
-        "weights": {str(space): weight for space, weight in weights.items()},
-        "anchors": {str(ground): each for ground, each in found.items()},
-        "centres": {name: base64.b64encode(each.astype("<f2").tobytes()).decode() for name, each in means.items()},
-    }
-    path.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

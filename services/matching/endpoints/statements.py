@@ -45,7 +45,7 @@ async def search(
     else:
         async with context.database.session() as session:
             found = await DatabaseSearch(session, reader.version, reader.fusion).search(query, limit, role, country)
-            progress = await encoders.progress(session, reader.version, today())
+            progress = await encoders.progress(session, engine.stored_under, today())
         read_again = ReadAgain(texts=progress.read, of=progress.of)
     async with context.database.session() as session:
         names = await profiles.names_of(session, {each.statement.organisation_id for each in found})

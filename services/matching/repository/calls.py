@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from services.matching.calls.records import CallStatus
-from services.matching.models import Call, Suggestion
+from services.matching.models import Call, Suggestion, Vector
 from services.matching.planning import NAMES_A_CALL
 from services.matching.repository.profiles import NEXT_CHANGE, forget_vectors, read_vectors
 
@@ -30,15 +30,17 @@ def is_open(today: date) -> sa.ColumnElement[bool]:
 async def save(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> list[Outcome]:
     """Insert calls or bring those with the same ``supplied_id`` up to date (each at most once in ``rows``).
 
-    What has changed gets a new change number; a changed text is to be read again.
+    What has changed gets a new change number; a changed text is to be read again. The hash of an unchanged one stays
+    as it is, though another release may have made it.
     """
     named = [row["supplied_id"] for row in rows]
     mine = col(Call.supplied_id).in_(named)
     before = set(await session.scalars(sa.select(col(Call.text_hash)).where(mine)))
     new = insert(Call).values([{**row, "encoded_with": None, "change_sequence": NEXT_CHANGE} for row in rows])
-    told = [name for name in rows[0] if name not in ("id", "supplied_id")]
-    read_again = col(Call.text_hash) != new.excluded.text_hash
+    told = [name for name in rows[0] if name not in ("id", "supplied_id", "text_hash")]
+    read_again = sa.or_(col(Call.language) != new.excluded.language, col(Call.read_text) != new.excluded.read_text)
     values: dict[str, Any] = {name: new.excluded[name] for name in told}
+    values["text_hash"] = sa.case((read_again, new.excluded.text_hash), else_=col(Call.text_hash))
     values["encoded_with"] = sa.case((read_again, sa.null()), else_=col(Call.encoded_with))
     values["change_sequence"] = NEXT_CHANGE
     now_told = sa.tuple_(*(new.excluded[name] for name in told))
@@ -59,9 +61,10 @@ async def calls_to_read(session: AsyncSession, today: date, limit: int) -> Seque
     return (await session.scalars(query.order_by(col(Call.id)).limit(limit))).all()
 
 
-async def changes(session: AsyncSession, today: date, encoder: str) -> dict[UUID, int]:
-    """Return the change numbers of open calls that this encoder has read."""
-    query = sa.select(col(Call.id), col(Call.change_sequence)).where(col(Call.encoded_with) == encoder, is_open(today))
+async def changes(session: AsyncSession, today: date, model: str) -> dict[UUID, int]:
+    """Return the change numbers of open calls that have a vector under this name, whoever has read them since."""
+    known = sa.exists().where(col(Vector.text_hash) == col(Call.text_hash), col(Vector.model) == model)
+    query = sa.select(col(Call.id), col(Call.change_sequence)).where(known, is_open(today))
     return {row[0]: row[1] for row in await session.execute(query)}
 
 
@@ -70,11 +73,9 @@ async def calls(session: AsyncSession, ids: Collection[UUID]) -> Sequence[Call]:
     return (await session.scalars(sa.select(Call).where(_among(ids)))).all()
 
 
-async def vectors_of(
-    session: AsyncSession, encoder: str, ids: Collection[UUID]
-) -> dict[bytes, npt.NDArray[np.float16]]:
-    """Return the stored vectors of these calls' texts by text hash."""
-    return await read_vectors(session, encoder, sa.select(col(Call.text_hash)).where(_among(ids)))
+async def vectors_of(session: AsyncSession, model: str, ids: Collection[UUID]) -> dict[bytes, npt.NDArray[np.float16]]:
+    """Return the vectors of these calls' texts that are stored under this name, by text hash."""
+    return await read_vectors(session, model, sa.select(col(Call.text_hash)).where(_among(ids)))
 
 
 def _among(ids: Collection[UUID]) -> sa.ColumnElement[bool]:

@@ -11,10 +11,12 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from services.matching.calls.challenges import of_calls
 from services.matching.models import Call, EncoderRow, Organisation, Statement, Vector
 from services.matching.repository.calls import is_open
 from shared.contracts.profiles import OrganisationStatus
 
+Table = type[Statement] | type[Call]
 SERVES = col(EncoderRow.serving).is_(True)
 
 
@@ -53,17 +55,17 @@ async def serves(session: AsyncSession, version: str) -> bool:
 
 async def to_read(
     session: AsyncSession,
-    table: type[Statement] | type[Call],
-    version: str,
+    table: Table,
+    model: str,
     unreadable: Collection[bytes],
     after: UUID | None,
     limit: int,
     today: date,
 ) -> Sequence[Any]:
-    """Return statements of active organisations, or open calls, of which this encoder has made no vector yet, in the
-    order of their ids. ``unreadable``: texts left out.
+    """Return statements of active organisations, or open calls, that have no vector under this name yet, in the order
+    of their ids. ``unreadable``: texts left out.
     """
-    query = sa.select(table).where(_counts(table, today), sa.not_(_has_vector(table, version)))
+    query = sa.select(table).where(_counts(table, today), sa.not_(_has_vector(table, model)))
     if unreadable:
         query = query.where(sa.not_(col(table.text_hash) == sa.any_(_hashes(unreadable))))
     if after is not None:
@@ -74,7 +76,8 @@ async def to_read(
 async def count_read(session: AsyncSession, version: str, texts: Collection[bytes]) -> int:
     """Return how many of these texts an encoder has read."""
     these = col(Vector.text_hash) == sa.any_(_hashes(texts))
-    query = sa.select(sa.func.count()).select_from(Vector).where(col(Vector.model) == version, these)
+    mine = col(Vector.model).in_((version, of_calls(version)))
+    query = sa.select(sa.func.count(col(Vector.text_hash).distinct())).where(mine, these)
     return int(await session.scalar(query) or 0)
 
 
@@ -83,17 +86,17 @@ def _hashes(texts: Collection[bytes]) -> sa.ColumnElement[Any]:
     return sa.cast(list(texts), ARRAY(sa.LargeBinary))
 
 
-async def progress(session: AsyncSession, version: str, today: date) -> Progress:
-    """Return how much of what counts an encoder has read."""
+async def progress(session: AsyncSession, models: Mapping[Table, str], today: date) -> Progress:
+    """Return how much of what counts an encoder has read, who stores its vectors under these names."""
     read, of = 0, 0
-    for table in (Statement, Call):
-        count = sa.select(sa.func.count(), sa.func.count().filter(_has_vector(table, version))).select_from(table)
+    for table, model in models.items():
+        count = sa.select(sa.func.count(), sa.func.count().filter(_has_vector(table, model))).select_from(table)
         row = (await session.execute(count.where(_counts(table, today)))).one()
         read, of = read + int(row[1]), of + int(row[0])
     return Progress(read, of)
 
 
-def _counts(table: type[Statement] | type[Call], today: date) -> sa.ColumnElement[bool]:
+def _counts(table: Table, today: date) -> sa.ColumnElement[bool]:
     """Return the condition that a row takes part and has something to read."""
     if table is Call:
         return sa.and_(col(Call.read_text) != "", is_open(today))
@@ -103,8 +106,8 @@ def _counts(table: type[Statement] | type[Call], today: date) -> sa.ColumnElemen
     return sa.and_(col(Statement.read_text) != "", sa.exists().where(owner))
 
 
-def _has_vector(table: type[Statement] | type[Call], version: str) -> sa.ColumnElement[bool]:
-    return sa.exists().where(col(Vector.text_hash) == col(table.text_hash), col(Vector.model) == version)
+def _has_vector(table: Table, model: str) -> sa.ColumnElement[bool]:
+    return sa.exists().where(col(Vector.text_hash) == col(table.text_hash), col(Vector.model) == model)
 
 
 async def lock_serving(session: AsyncSession) -> str | None:
@@ -112,15 +115,14 @@ async def lock_serving(session: AsyncSession) -> str | None:
     return await session.scalar(sa.select(col(EncoderRow.version)).where(SERVES).with_for_update())
 
 
-async def hand_over(session: AsyncSession, old: str, new: str, at: datetime) -> None:
-    """Let another encoder serve, under :func:`lock_serving`. What it has not read is to be read as if it were new."""
-    for table in (Statement, Call):
-        known = _has_vector(table, new)
-        unread = sa.and_(col(table.encoded_with).is_not(None), sa.not_(known))
+async def hand_over(session: AsyncSession, old: str, new: str, models: Mapping[Table, str], at: datetime) -> None:
+    """Let another encoder serve, under :func:`lock_serving`. What it has not read is to be read as if it were new.
+
+    The marks of the rest stay: who still shows what the encoder of before has read, goes on finding it.
+    """
+    for table, model in models.items():
+        unread = sa.and_(col(table.encoded_with).is_not(None), sa.not_(_has_vector(table, model)))
         await session.execute(sa.update(table).where(unread).values(encoded_with=None))
-    # The book of calls asks by whom each was read.
-    read = sa.update(Call).where(_has_vector(Call, new))
-    await session.execute(read.values(encoded_with=new))
     stops = sa.update(EncoderRow).where(col(EncoderRow.version) == old)
     await session.execute(stops.values(serving=False, retired_at=at))
     begins = sa.update(EncoderRow).where(col(EncoderRow.version) == new)
@@ -177,10 +179,11 @@ async def delete_vectors(
     )
     if await session.scalar(locked) is None:
         return None, 0
-    page = sa.select(col(Vector.text_hash)).where(col(Vector.model) == version, col(Vector.text_hash) > after)
+    mine = col(Vector.model).in_((version, of_calls(version)))
+    page = sa.select(col(Vector.text_hash)).distinct().where(mine, col(Vector.text_hash) > after)
     found = (await session.scalars(page.order_by(col(Vector.text_hash)).limit(limit))).all()
     gone = [each for each in found if each not in kept]
     if gone:
         these = col(Vector.text_hash) == sa.any_(_hashes(gone))
-        await session.execute(sa.delete(Vector).where(col(Vector.model) == version, these))
+        await session.execute(sa.delete(Vector).where(mine, these))
     return (found[-1] if found else None), len(gone)

@@ -101,10 +101,12 @@ async def save_vectors(
     vectors: Iterable[tuple[bytes, npt.NDArray[np.float16]]],
     table: type[Statement] | type[Call] = Statement,
     mark: bool = True,
+    model: str | None = None,
 ) -> int:
     """Store vectors (text hash, values) and mark statements (id → text hash) as read; returns how many.
 
-    ``table``: the calls' one, to do the same for calls. Not ``mark``: by an encoder that does not serve yet. What was
+    ``table``: the calls' one, to do the same for calls. Not ``mark``: by an encoder that does not serve yet. ``model``:
+    under which name vectors are stored, if not under the encoder's. What was
     changed or erased meanwhile is left alone, and its vector is not stored: locking the rows makes an erasure wait or
     be seen. Locked ones are skipped, not waited for; they are read again in the next batch.
     """
@@ -113,7 +115,7 @@ async def save_vectors(
     still = {row.id: row.text_hash for row in locked if read[row.id] == row.text_hash}
     wanted = set(still.values())
     rows = [
-        {"text_hash": text_hash, "model": encoder, "values": HalfVector(values)}
+        {"text_hash": text_hash, "model": model or encoder, "values": HalfVector(values)}
         for text_hash, values in vectors
         if text_hash in wanted
     ]
