@@ -5,6 +5,7 @@ taken for what it reads, and calls are found throughout.
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 
@@ -12,15 +13,18 @@ from services.matching.calls.challenges import Challenges
 from services.matching.calls.comparing import Plain
 from services.matching.encoder.encoder import Encoder
 from services.matching.encoder.fusion import Fusion, load_fusion
+from services.matching.encoder.lexicon import ONCE_UNNAMED, UNNAMED, Lexicon, Table, lexicon_name, pack
 from services.matching.encoder.preparation import ENGLISH, MULTILINGUAL
+from services.matching.encoder.sentence_model import TextEncoder
 from services.matching.encoder.spaces import ReadText, Space
 from services.matching.encoder.text import text_hash
+from services.matching.encoder.universal import UNIVERSAL
 from services.matching.engine import Engine
 from services.matching.succession import follow, forget_former_vectors, read_ahead
 from services.matching.work import begin_to_lead
 from shared.clock import today
 from tests.matching.callers import call, load
-from tests.matching.conftest import Matching, WordModel, organisation, word_models
+from tests.matching.conftest import Matching, WordModel, organisation
 
 TITLE = "solid batteries for electric cars"
 CALLS = [call("HORIZON-CL5-2026-D2-01", TITLE), call("HORIZON-CL6-2026-01", "organic goat cheese")]
@@ -29,16 +33,19 @@ BEFORE = replace(LEARNED, calls="")
 """The recipe of the release before, of which nobody had said how calls are read."""
 
 
-def standard() -> dict[Space, WordModel]:
-    """Return stand-ins that have the names of the models that were learned about."""
-    models = word_models()
-    models[Space.ENGLISH].name, models[Space.MULTILINGUAL].name = ENGLISH, MULTILINGUAL
-    return models
+def encoder(fusion: Fusion) -> Encoder:
+    """Return an encoder of stand-ins named like the standard models in the release that has this recipe."""
+    numbers = np.full((1, fusion.widths[Space.LEXICAL]), 3, np.int8)
+    table = Table(("bat",), np.ones(1, np.float32), np.ones(1, np.float32), pack(numbers))
+    names = {Space.ENGLISH: ENGLISH, Space.MULTILINGUAL: MULTILINGUAL, Space.UNIVERSAL: UNIVERSAL}
+    models: dict[Space, TextEncoder] = {space: WordModel(name, fusion.widths[space]) for space, name in names.items()}
+    models[Space.LEXICAL] = Lexicon({"en": table}, ONCE_UNNAMED if fusion.calls else UNNAMED)
+    return Encoder(models, fusion)
 
 
 async def comes(matching: Matching, fusion: Fusion) -> Engine:
-    """Let a process with the standard models and this recipe begin to lead."""
-    matching.context.state.engine = engine = Engine(matching.engine.settings, Encoder(standard(), fusion))
+    """Let a process of the release with this recipe begin to lead."""
+    matching.context.state.engine = engine = Engine(matching.engine.settings, encoder(fusion))
     await begin_to_lead(matching.context)
     return engine
 
@@ -46,7 +53,8 @@ async def comes(matching: Matching, fusion: Fusion) -> Engine:
 @pytest.fixture
 async def before(matching: Matching) -> Matching:
     """A site of the release before: a firm needs what a call is about, in the same words, and both had one hash."""
-    await comes(matching, BEFORE)
+    engine = await comes(matching, BEFORE)
+    assert engine.chosen == f"{ENGLISH}+{MULTILINGUAL}+{UNIVERSAL}+lexicon/5-20b3a2ed", "as that release named it"
     matching.engine.settings.calls_per_batch = 1
     await matching.hear(organisation("Akku", "DE", needs=[TITLE]), organisation("Pile", "FR", offers=[TITLE]))
     with pytest.MonkeyPatch.context() as then:
@@ -87,8 +95,8 @@ async def found_after_the_upgrade(matching: Matching) -> dict[str, float]:
 
 async def found_at_a_new_site(matching: Matching, context: Callable[..., object]) -> dict[str, float]:
     """Return what a site finds that has never known another release."""
-    new = Matching(context("matching"), matching.models)  # type: ignore[arg-type]
-    new.context.state.engine = Engine(matching.engine.settings, Encoder(standard(), LEARNED))
+    new = Matching(context("matching"), {})  # type: ignore[arg-type]
+    new.context.state.engine = Engine(matching.engine.settings, encoder(LEARNED))
     await load(new, CALLS)
     await new.read()
     return await found(new)
@@ -116,6 +124,24 @@ async def test_under_one_name_a_statements_vector_would_pass_for_that_of_a_call(
     assert await found_after_the_upgrade(before) != right
 
 
+async def reads_on(matching: Matching) -> bool:
+    """Whether the next release reads what is new as the one of before does while that one's encoder serves."""
+    engine = await comes(matching, LEARNED)
+    reader = await engine.reader(await follow(matching.context.database, engine))
+    return reader is not None and reader.version == engine.shown.version != engine.chosen
+
+
+async def test_the_lexicon_of_the_release_before_is_known_by_the_name_it_had(before: Matching) -> None:
+    assert lexicon_name() == ONCE_UNNAMED, "a lexicon learned anew is none that was ever unnamed: drop the old name"
+    assert await reads_on(before)
+
+
+async def test_another_lexicon_is_not_taken_for_it(before: Matching, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative control."""
+    monkeypatch.setattr("tests.matching.test_calls_succession.ONCE_UNNAMED", "lexicon-learned-anew")
+    assert not await reads_on(before)
+
+
 async def test_who_still_shows_the_encoder_of_before_goes_on_finding_calls(before: Matching) -> None:
     """A replica, or a request while the picture of the new encoder is being loaded."""
     as_before, replica = await found(before), before.engine
@@ -133,7 +159,7 @@ async def test_without_the_vectors_of_before_it_would_find_none(before: Matching
     await found_after_the_upgrade(before)
     await comes(before, BEFORE)
     await before.go_over()
-    shown = Engine(before.engine.settings, Encoder(standard(), LEARNED)).shown
+    shown = Engine(before.engine.settings, encoder(LEARNED)).shown
     before.engine.settings.former_vectors_days = 0
     await forget_former_vectors(before.context)
     assert await rows(before, "SELECT DISTINCT model FROM text_vector") == [(before.engine.version,)]

@@ -10,7 +10,7 @@ import numpy as np
 from services.matching.encoder.calibration import Vectors
 from services.matching.encoder.errors import ModelDamagedError, ModelMissingError
 from services.matching.encoder.fusion import CONSTANTS, Fused, Fusion, fusion_from, load_fusion
-from services.matching.encoder.lexicon import lexicon_name, load_lexicon
+from services.matching.encoder.lexicon import ONCE_UNNAMED, UNNAMED, Lexicon, lexicon_name, load_lexicon
 from services.matching.encoder.preparation import (
     ENGLISH,
     MULTILINGUAL,
@@ -158,6 +158,8 @@ def load_former(
     named = {Space.UNIVERSAL: UNIVERSAL, Space.LEXICAL: lexicon_name(), **named}
     for space, standard in ((Space.ENGLISH, ENGLISH), (Space.MULTILINGUAL, MULTILINGUAL)):
         named[space] = _name(standard, where.get(space))
+    if named[Space.LEXICAL] == ONCE_UNNAMED and version_of({**named, Space.LEXICAL: UNNAMED}, fusion) == version:
+        named[Space.LEXICAL] = UNNAMED
     if version_of(named, fusion) != version:
         raise ModelMissingError(f"this installation does not have all models of {version}")
     for space in (Space.ENGLISH, Space.MULTILINGUAL):
@@ -166,6 +168,9 @@ def load_former(
             models[space] = SentenceModel(folder, named[space], MAX_TOKENS, threads=threads)
     if loaded is None:
         models |= {Space.UNIVERSAL: UniversalModel(), Space.LEXICAL: load_lexicon()}
+    lexicon = models[Space.LEXICAL]
+    if isinstance(lexicon, Lexicon) and lexicon.name != named[Space.LEXICAL]:
+        models[Space.LEXICAL] = lexicon.named(named[Space.LEXICAL])
     return fitting_encoder(models, fusion)
 
 

@@ -22,6 +22,8 @@ from services.matching.encoder.errors import ModelDamagedError, ModelMissingErro
 Packed = npt.NDArray[np.uint8]
 
 LEXICON = Path(__file__).with_name("lexicon.npz")
+UNNAMED, ONCE_UNNAMED = "lexicon", "lexicon-c6dd474b"
+"""Until names told tables apart, those that have the second name now had the first."""
 SIZES = (3, 4)
 """Characters of an n-gram."""
 MOST = 7
@@ -71,10 +73,14 @@ class Table:
 class Lexicon:
     """Tables by language."""
 
-    def __init__(self, tables: Mapping[str, Table], name: str = "lexicon") -> None:
+    def __init__(self, tables: Mapping[str, Table], name: str = UNNAMED) -> None:
         self.name = name
         self._tables = dict(tables)
         self.dimensions = 2 * next(iter(self._tables.values())).packed.shape[1]
+
+    def named(self, name: str) -> "Lexicon":
+        """Return the same tables under another name."""
+        return Lexicon(self._tables, name)
 
     @property
     def languages(self) -> frozenset[str]:
@@ -122,7 +128,7 @@ def save_lexicon(tables: Mapping[str, Table], path: Path) -> None:
 def lexicon_name(path: Path = LEXICON) -> str:
     """Return the name of the tables in a file: learned anew, they are another model and have another name."""
     if not path.is_file():
-        return "lexicon"
+        return UNNAMED
     return f"lexicon-{hashlib.blake2b(path.read_bytes(), digest_size=4).hexdigest()}"
 
 
