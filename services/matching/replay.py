@@ -1,7 +1,7 @@
 """Use case: have a past suggestion's score again, from the profiles, model, ranker and network of its day."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,13 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.matching.encoder.fusion import Fused, calibrations_from
 from services.matching.encoder.spaces import ground_of
 from services.matching.models import ProfileVersion, Scoring
-from services.matching.parties import Party, StatementFact
+from services.matching.parties import StatementFact
 from services.matching.ranking.cooperation import RecordedPast
 from services.matching.ranking.ranker import from_json
 from services.matching.recording import party_from, statements_from
 from services.matching.repository import history, profiles
 from services.matching.repository import suggestions as rows
-from services.matching.scoring import BY_REGION, Judge, Meeting, Scored, score_pair
+from services.matching.scoring import Judge, Meeting, Scored, kept_distance, score_pair
 from services.matching.search import Indexed, StatementIndex
 from services.matching.store import index_of
 from shared.problems import Problem, not_found
@@ -39,7 +39,7 @@ async def replay(session: AsyncSession, suggestion_id: UUID, version: str | None
 
     Everything is read from what was kept on that day: nothing of today's profiles, models or ranker enters. What third
     organisations said of the pair (common partners, :mod:`.ranking.cooperation`) is taken as it was kept: some of them
-    may be erased by now.
+    may be erased by now; so is the distance, for tables of regions change with releases.
 
     Raises a 404 problem when nothing was kept, 410 ``erased`` when one side is erased, 409 ``not-replayable`` when
     something that it needs is gone.
@@ -67,9 +67,10 @@ async def replay(session: AsyncSession, suggestion_id: UUID, version: str | None
         raise _gone("the vector of a statement")
     entries = [entry for row in found.values() for entry in _entries(row, vectors)]
     index = index_of(entries, calibrations_from(constants))
-    one, other = (_party(side, found[side], kept) for side in (kept.first_id, kept.second_id))
+    one, other = (party_from(side, found[side].facts) for side in (kept.first_id, kept.second_id))
     met = _meetings(index, kept.met)
-    judge = Judge(from_json(ranker.parameters), past=RecordedPast(kept.factors))
+    past, apart = RecordedPast(kept.factors), kept_distance(kept.factors)
+    judge = Judge(from_json(ranker.parameters), past=past, apart=apart)
     return Replayed(kept, score_pair(one, other, met, judge))
 
 
@@ -79,12 +80,6 @@ async def require_not_erased(session: AsyncSession, *organisations: UUID) -> Non
         row = await profiles.organisation(session, each)
         if row is None or row.status == profiles.ERASED:
             raise Problem(410, "erased", "One of the two organisations has been erased, and what it said with it.")
-
-
-def _party(side: UUID, row: ProfileVersion, kept: Scoring) -> Party:
-    """Return one side as the scoring saw it: before regions counted, it saw none, though they may be kept by now."""
-    party = party_from(side, row.facts)
-    return party if BY_REGION in kept.factors else replace(party, region=None)
 
 
 def _entries(row: ProfileVersion, vectors: Mapping[bytes, Fused]) -> list[Indexed]:

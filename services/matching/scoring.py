@@ -1,6 +1,6 @@
 """How well two organisations fit: what is known of a pair, judged by the ranker. Pure and deterministic."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -47,6 +47,8 @@ class Judge:
     ranker: Ranker
     network: Network = field(default_factory=Network)
     past: Past | None = field(default=None, compare=False)
+    apart: Mapping[str, float] | None = None
+    """The factors of distance as they were kept, for a replay; ``None``: by the tables of today."""
 
 
 def score_pair(one: Party, other: Party, meetings: Iterable[Meeting], judge: Judge) -> Scored:
@@ -73,7 +75,7 @@ def factors_of(one: Party, other: Party, best: tuple[Meeting, ...], judge: Judge
         known = {}
     if "partners" not in known and "network" not in known:  # a replay is told what was kept
         known["network"] = round(judge.network.common(one.id, other.id), DECIMALS)
-    known |= _distance(one, other)
+    known |= _distance(one, other) if judge.apart is None else judge.apart
     return {
         "statements": best[0].similarity,
         "both_ways": best[1].similarity if len(best) > 1 else 0.0,
@@ -82,6 +84,11 @@ def factors_of(one: Party, other: Party, best: tuple[Meeting, ...], judge: Judge
         "tags": float(bool(set(one.tags) & set(other.tags))),
         **known,
     }
+
+
+def kept_distance(factors: Mapping[str, float]) -> dict[str, float]:
+    """Return the factors of distance among those that were kept of a pair."""
+    return {name: factors[name] for name in ("distance", BY_REGION) if name in factors}
 
 
 def _distance(one: Party, other: Party) -> dict[str, float]:

@@ -5,6 +5,7 @@ import json
 import sqlalchemy as sa
 
 from services.matching.models import Suggestion
+from services.matching.repository.profiles import forget_vectors
 from services.matching.repository.suggestions import is_round_owed
 from services.matching.rounds import run_round
 from services.matching.suggestions import REDACTED_REASON
@@ -97,3 +98,14 @@ async def test_a_suggestion_written_during_an_erasure_is_redacted_by_the_next_ro
     [after] = (await matching.suggestions(None)).values()
     assert (after.state, after.reason, after.evidence) == ("withdrawn", REDACTED_REASON, [])
     assert identifier("Bienen") in (after.first_id, after.second_id)
+
+
+async def test_more_texts_are_forgotten_at_once_than_a_query_can_have_parameters(matching: Matching) -> None:
+    await matching.hear(organisation("Akku", "AT", needs=[SHARED, SECRET]))
+    await matching.read()
+    async with matching.context.database.transaction() as session:
+        hashes = set(await session.scalars(sa.text("SELECT text_hash FROM text_vector")))
+        unsaid = "DELETE FROM statement WHERE text = :text RETURNING text_hash"
+        gone = await session.scalar(sa.text(unsaid), {"text": SECRET})
+        await forget_vectors(session, hashes | {number.to_bytes(16, "big") for number in range(33_000)})
+        assert set(await session.scalars(sa.text("SELECT text_hash FROM text_vector"))) == hashes - {gone}

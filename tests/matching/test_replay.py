@@ -15,7 +15,7 @@ from services.matching.outcomes import note_connection
 from services.matching.ranking.cooperation import RecordedPast
 from services.matching.ranking.ranker import Curve, start_ranker
 from services.matching.reading import read_batch
-from services.matching.recording import facts_of, party_from
+from services.matching.recording import facts_of
 from services.matching.replay import Replayed, replay
 from services.matching.repository import history, profiles
 from services.matching.rounds import run_round
@@ -150,11 +150,15 @@ async def test_with_the_regions_of_today_in_it_such_a_replay_would_differ(
     matching: Matching, before_regions: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Negative control of the test above."""
-    monkeypatch.setattr("services.matching.replay._party", lambda side, row, kept: party_from(side, row.facts))
+    monkeypatch.setattr("services.matching.replay.kept_distance", lambda _: None)
     assert not (await again(matching, before_regions)).same
 
 
-async def test_a_score_by_regions_comes_out_the_same(matching: Matching) -> None:
+@pytest.mark.parametrize("kept", [True, False])
+async def test_a_score_by_regions_comes_out_the_same(
+    matching: Matching, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another release may know other places of regions; ``kept`` false: the negative control."""
     await begin_to_lead(matching.context)
     await matching.hear(
         organisation("Akku", "DE", needs=[NEED], region="DE132"),
@@ -166,6 +170,10 @@ async def test_a_score_by_regions_comes_out_the_same(matching: Matching) -> None
     assert found.same
     assert found.again.factors == found.scoring.factors
     assert found.scoring.factors["distance"] < 0.1
+    monkeypatch.setattr("services.matching.scoring.regions_km", lambda one, other: 2_500.0)
+    if not kept:
+        monkeypatch.setattr("services.matching.replay.kept_distance", lambda _: None)
+    assert (await again(matching, row.id)).same == kept
 
 
 @pytest.mark.parametrize("guard", ["ranker", "constants", "profiles", "network"])

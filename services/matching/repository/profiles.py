@@ -25,9 +25,9 @@ ERASED = "erased"
 NEXT_CHANGE = change_sequence.next_value()
 
 
-def _any(ids: Collection[UUID]) -> Any:
-    """Return ids as one array: a query can have 32,767 parameters, and a site more organisations."""
-    return sa.any_(sa.cast(list(ids), ARRAY(sa.Uuid)))
+def _any(values: Collection[UUID] | Collection[bytes], kind: Any = sa.Uuid) -> Any:
+    """Return ids (or others) as one array: a query can have 32,767 parameters, and a site more organisations."""
+    return sa.any_(sa.cast(list(values), ARRAY(kind)))
 
 
 async def save_organisation(
@@ -69,7 +69,8 @@ async def forget_vectors(session: AsyncSession, text_hashes: Collection[bytes]) 
     if text_hashes:
         said, called = (sa.exists().where(col(each.text_hash) == col(Vector.text_hash)) for each in (Statement, Call))
         kept = sa.exists().where(col(ProfileVersion.text_hashes).op("@>")(pg_array([col(Vector.text_hash)])))
-        orphan = sa.and_(col(Vector.text_hash).in_(text_hashes), sa.not_(said), sa.not_(called), sa.not_(kept))
+        these = col(Vector.text_hash) == _any(text_hashes, sa.LargeBinary)
+        orphan = sa.and_(these, sa.not_(said), sa.not_(called), sa.not_(kept))
         await session.execute(sa.delete(Vector).where(orphan))
 
 
