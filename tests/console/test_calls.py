@@ -77,6 +77,20 @@ async def test_where_nothing_fits_the_page_says_so(console: Console, town: Town)
     assert "No open call fits these words" in await shown(console, town, "/calls?q=qqqq")
 
 
+async def test_what_was_found_by_its_words_alone_is_not_called_the_closest(console: Console, town: Town) -> None:
+    closest, by_words = "the closest to what you look for first", "have your words in them"
+    console.sisters.on("matching", "GET", "/calls", plain({"items": [{**town.call(), "similarity": 0.5}]}))
+    page = await shown(console, town, "/calls?q=salt")
+    assert closest in page
+    assert by_words not in page
+    again = {"read_again": {"texts": 1200, "of": 2600}}
+    console.sisters.on("matching", "GET", "/calls", plain({"items": [{**town.call(), "similarity": None}], **again}))
+    page = await shown(console, town, "/calls?q=salt")
+    assert closest not in page
+    assert by_words in page
+    assert "1200 of 2600 texts" in page
+
+
 async def test_words_and_the_next_page_are_asked_for(console: Console, town: Town) -> None:
     following = plain({"items": [town.call()], "next_cursor": "2027-01-01_x"})
     console.sisters.on("matching", "GET", "/calls", following)

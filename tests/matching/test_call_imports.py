@@ -247,6 +247,31 @@ async def test_without_models_calls_are_found_by_their_words(
     assert (item["title"], item["similarity"]) == (PUMPS, None)
 
 
+async def test_a_page_that_follows_is_of_the_kind_of_the_first(
+    matching: Matching, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Models may go or come while somebody turns pages."""
+    await load(matching, [call("one", PUMPS), call("two", f"{PUMPS} again", "2027-05-01")])
+    await matching.read()
+
+    async def missing() -> None:
+        raise ModelMissingError("no model is there")
+
+    async def asked(cursor: str = "") -> Any:
+        return await api.get("/calls", "operator", params={"q": PUMPS, "limit": "1", "cursor": cursor})
+
+    by_meaning = (await asked()).json()["next_cursor"]
+    with monkeypatch.context() as then:
+        then.setattr(matching.engine, "encoder", missing)
+        by_words = (await asked()).json()["next_cursor"]
+        gone = await asked(by_meaning)
+        assert (gone.status_code, gone.json()["rule"]) == (503, "models-unavailable")
+    (item,) = (await asked(by_words)).json()["items"]
+    assert (item["title"], item["similarity"]) == (f"{PUMPS} again", None)
+    (item,) = (await asked(by_meaning)).json()["items"]
+    assert (item["title"], item["similarity"] is None) == (f"{PUMPS} again", False)
+
+
 async def test_one_call_is_shown_with_its_money_and_an_unknown_one_is_not_found(matching: Matching, api: Api) -> None:
     await load(matching, [call("a", PUMPS, budget_min="1000000.50", currency="EUR", url="https://x.example.org/")])
     (item,) = (await api.get("/calls", "operator")).json()["items"]

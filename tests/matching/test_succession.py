@@ -170,6 +170,8 @@ async def test_without_the_old_models_what_is_new_waits_and_searches_say_how_far
         await session.execute(sa.text(less))
     assert await follow_is(settled, old)
     assert await found(api) == {"read_again": {"texts": 0, "of": 5}}
+    by_words = (await api.get("/calls", "operator", params={"q": NEED})).json()
+    assert (len(by_words["items"]), by_words["read_again"]) == (1, {"texts": 0, "of": 5})
     await settled.hear(organisation("Neu", "ES", offers=["lithium batteries"]))
     assert await read_batch(settled.context.database, settled.engine) == 0
     await run_round(settled.context.database, settled.engine)
@@ -179,6 +181,7 @@ async def test_without_the_old_models_what_is_new_waits_and_searches_say_how_far
     while (await found(api))["read_again"] and await read_ahead(settled.context.database, settled.engine):
         pass
     assert (await found(api, "lithium batteries"))["read_again"] is None
+    assert (await api.get("/calls", "operator", params={"q": NEED})).json()["read_again"] is None
     await settled.settle()
     assert (await found(api, "lithium batteries"))["Neu"] == 1.0
     assert frozenset(("Akku", "Neu")) in await settled.pairs()

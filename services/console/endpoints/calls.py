@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from services.console.asking import ask_one, names_of
-from services.console.schemas import FittingCall, OpenCall, cursor_of, many
+from services.console.schemas import FittingCall, OpenCalls, cursor_of, many, one
 from services.console.web import Page, SignedIn, page
 from shared.auth import RoleName
 from shared.http import Ctx
@@ -25,9 +25,19 @@ async def calls(
     q: Annotated[str, Query(max_length=200)] = "",
     cursor: Annotated[str, Query(max_length=400)] = "",
 ) -> Response:
-    """List open calls, the earliest deadline first, or those that fit a question, the closest first."""
+    """List open calls, the earliest deadline first, or those that fit a question, the closest first if it was read."""
     answer = await ask_one(context, visitor, "matching", "/calls", open="true", q=q, limit=CARDS, cursor=cursor)
-    return page(request, "calls.html", calls=many(OpenCall, answer), cursor=cursor_of(answer), q=q)
+    found = one(OpenCalls, answer)
+    compared = any(each.similarity is not None for each in found.items)
+    return page(
+        request,
+        "calls.html",
+        calls=found.items,
+        read_again=found.read_again,
+        compared=compared,
+        cursor=cursor_of(answer),
+        q=q,
+    )
 
 
 @router.get("/calls/fitting")

@@ -1,7 +1,7 @@
 """What the console reads from the other services, as far as its pages need it."""
 
 from services.console.schemas.base import Reading, cursor_of, many, one
-from services.console.schemas.calls import FittingCall, OpenCall
+from services.console.schemas.calls import FittingCall, OpenCalls
 from services.console.schemas.imports import ImportReport
 from services.console.schemas.matching import Explanation, FoundStatements, Roadmap, Suggestion
 from services.console.schemas.messages import Attempt, Delivery, Preferences
@@ -43,7 +43,7 @@ __all__ = [
     "Ledger",
     "LedgerLine",
     "Letter",
-    "OpenCall",
+    "OpenCalls",
     "Organisation",
     "OrganisationLine",
     "Person",

@@ -4,6 +4,7 @@ from datetime import date
 from uuid import UUID
 
 from services.console.schemas.base import Reading
+from services.console.schemas.matching import ReadAgain
 from shared.contracts.money import Money
 
 
@@ -24,6 +25,19 @@ class OpenCall(Reading):
     budget_max: Money | None = None
     url: str | None = None
     source: str | None = None
+
+
+class FoundCall(OpenCall):
+    """A call as it was looked for; ``similarity`` 0…1 to what was asked, if it was compared."""
+
+    similarity: float | None = None
+
+
+class OpenCalls(Reading):
+    """A page of calls; ``read_again`` only while models are being changed and calls are found by their words alone."""
+
+    items: list[FoundCall]
+    read_again: ReadAgain | None = None
 
 
 class FittingCall(OpenCall):

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from services.matching.calls.imports import CallReport
 from services.matching.calls.records import CallStatus
 from services.matching.models import Call
+from services.matching.schemas import ReadAgain
 from shared.clock import now
 from shared.contracts.money import Money
 
@@ -45,6 +46,8 @@ class CallPage(BaseModel):
 
     items: list[FoundCall]
     next_cursor: str | None = None
+    read_again: ReadAgain | None = None
+    """Only while the models are being changed and those of before are no longer installed: calls are found by words."""
 
 
 class FittingCall(CallView):

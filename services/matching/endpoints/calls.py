@@ -15,8 +15,9 @@ from services.matching.calls.views import CallImportOut, CallPage, CallView, Fit
 from services.matching.encoder.errors import ModelUnavailableError
 from services.matching.engine import engine_of
 from services.matching.repository import calls as rows
-from services.matching.repository import profiles
+from services.matching.repository import encoders, profiles
 from services.matching.repository import suggestions as suggestion_rows
+from services.matching.schemas import ReadAgain
 from services.matching.succession import shown_now
 from shared.clock import today
 from shared.context import Context
@@ -71,14 +72,18 @@ async def list_calls(
     `q`, in any language: open calls that mean it, as calls are fitted to statements, and those with all its words, the
     closest first; 200 at most. A part of the supplied id comes before all. Who writes quotation marks or a minus before
     a word, asks for calls that are over (`open=false`), or while the models are missing, gets those with the words
-    alone (quoted ones beside each other), the earliest deadline first.
+    alone (quoted ones beside each other), the earliest deadline first. So does everybody while the models are being
+    changed and those of before are gone; then `read_again` says so.
     """
     day, words = today(), q.strip()
-    if words and open and not asks_for_words(words):
+    # A page that follows is of the kind of the first one, whether or not models have gone or come meanwhile.
+    if words and open and not asks_for_words(words) and "_" not in cursor:
         try:
             return await _by_meaning(context, words, limit, cursor)
-        except ModelUnavailableError:
-            pass  # logged by the engine; words can be looked for all the same
+        except ModelUnavailableError as error:
+            if cursor:
+                raise Problem(503, "models-unavailable", f"Search by meaning is off: {error}") from error
+            # Logged by the engine; words can be looked for all the same.
     async with context.database.session() as session:
         found = await rows.page(session, day, limit + 1, words, open, _place(cursor))
     shown = found[:limit]
@@ -90,11 +95,17 @@ async def _by_meaning(context: Context, words: str, limit: int, cursor: str) -> 
     """Return a page of the calls that mean these words; a cursor is the number of calls that were shown before."""
     before = _number(cursor)
     engine = engine_of(context)
-    found = await by_meaning(context.database, engine, await shown_now(context.database, engine), words)
+    picture = await shown_now(context.database, engine)
+    found = await by_meaning(context.database, engine, picture, words)
+    read_again = None
+    if await engine.reader(picture) is None:
+        async with context.database.session() as session:
+            progress = await encoders.progress(session, engine.stored_under, today())
+        read_again = ReadAgain(texts=progress.read, of=progress.of)
     shown = found[before : before + limit]
     items = [FoundCall(**dict(view(each.call, today())), similarity=each.similarity) for each in shown]
     following = str(before + limit) if len(found) > before + limit else None
-    return CallPage(items=items, next_cursor=following)
+    return CallPage(items=items, next_cursor=following, read_again=read_again)
 
 
 def _number(cursor: str) -> int:
