@@ -30,7 +30,7 @@ from tests.notifier.support import make_notifier
 from tests.security.checking import World
 from tests.security.worlds import application, world
 
-EVIL = '<script>alert(1)</script><img src=x onerror="alert(1)">{{7*7}}'
+EVIL = '<script>alert(1)</script><img src=x onerror="alert(1)">{{70707*7}}'
 NAMES = (
     EVIL,
     *FORMULAS,
@@ -152,7 +152,7 @@ async def test_no_text_of_others_becomes_html_on_any_page(console: Console) -> N
             console.context.http._client = httpx.AsyncClient(transport=httpx.MockTransport(sisters))
         assert shown.status_code == 200, (who, path, shown.text[:500])
         assert alive_in(shown.text) == [], (who, path)
-        assert "49" not in shown.text.replace("{{7*7}}", "") or "{{7*7}}" in shown.text, (who, path)
+        assert "494949" not in shown.text, (who, path)
         shown_escaped += shown.text.count("&lt;script&gt;alert(1)")
     assert shown_escaped > 50
 

@@ -30,7 +30,7 @@ class KilledError(Exception):
     """The process dies here."""
 
 
-async def die(*_arguments: object) -> None:
+async def die(*_arguments: object, **_named: object) -> None:
     """Stand in for a step that the process does not live to see."""
     raise KilledError
 
