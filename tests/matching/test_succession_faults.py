@@ -23,7 +23,8 @@ from services.matching.work import one_step
 from shared.clock import today
 from shared.contracts.profiles import OrganisationStatus
 from tests.matching.conftest import Api, Matching, WordModel, identifier, organisation
-from tests.matching.test_succession import NEED, OFFER, OTHER, PAIR, changed, forgotten, found, serving, settled
+from tests.matching.test_former_encoders import forgotten
+from tests.matching.test_succession import NEED, OFFER, OTHER, PAIR, changed, found, serving, settled
 
 __all__ = ["settled"]
 
